@@ -1,0 +1,84 @@
+"""Every error that a user can cause or must know about.
+
+::
+
+    EnsembleError
+    ├── RecipeError        a recipe, override or dataset.yaml that cannot be used
+    ├── DataError          images, label tables or templates that are wrong or missing
+    ├── FoldError          folds that do not fit the dataset, the recipe or one another
+    ├── AlignmentError     prediction tables that do not belong together
+    ├── ArtefactError      a file that we wrote (or should have) is missing, damaged or of another version
+    └── TrainingDiverged   a loss stopped being finite
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Self
+
+EXIT_DONE = 0
+EXIT_FAILED = 1
+EXIT_BAD_INPUT = 2
+EXIT_UNFINISHED = 75  # EX_TEMPFAIL: the same command goes on
+
+
+class EnsembleError(Exception):
+    """Base of all errors raised on purpose. ``exit_code`` is what a command returns for it."""
+
+    exit_code: int = EXIT_FAILED
+
+    @classmethod
+    def gather(cls, headline: str, problems: Sequence[str]) -> Self:
+        """One error out of several problems, so that a user mends all of them in one go.
+
+        Args:
+            headline: What was looked at, e.g. ``"train_labels.csv cannot be used"``.
+            problems: One sentence each: expected, got, where, remedy.
+        """
+        if len(problems) == 1:
+            return cls(f"{headline}: {problems[0]}")
+        listed = "\n".join(f"  {number}. {problem}" for number, problem in enumerate(problems, start=1))
+        return cls(f"{headline}, {len(problems)} problems:\n{listed}")
+
+
+class RecipeError(EnsembleError):
+    """A recipe, an override or a ``dataset.yaml`` is not usable as written."""
+
+    exit_code = EXIT_BAD_INPUT
+
+
+class DataError(EnsembleError):
+    """The dataset's images, label tables, groups or template are missing or wrong."""
+
+    exit_code = EXIT_BAD_INPUT
+
+
+class FoldError(EnsembleError):
+    """Folds do not fit the dataset, the recipe or one another."""
+
+    exit_code = EXIT_BAD_INPUT
+
+
+class AlignmentError(EnsembleError):
+    """Prediction tables do not belong together: other ids, classes or folds."""
+
+    exit_code = EXIT_BAD_INPUT
+
+
+class ArtefactError(EnsembleError):
+    """A file that this package writes is missing, damaged, locked or of another version."""
+
+    exit_code = EXIT_BAD_INPUT
+
+
+class TrainingDiverged(EnsembleError):  # noqa: N818 - an event, named as the field names it
+    """A training loss stopped being finite."""
+
+    exit_code = EXIT_FAILED
+
+
+def first_few(items: Iterable[object], limit: int = 5) -> str:
+    """The first ``limit`` items as text, and how many more there are: ``'a', 'b' (+3 more)``."""
+    listed = list(items)
+    shown = ", ".join(repr(str(item)) for item in listed[:limit])
+    return shown if len(listed) <= limit else f"{shown} (+{len(listed) - limit} more)"

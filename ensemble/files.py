@@ -1,0 +1,109 @@
+"""Files written whole or not at all, hashed, and locked."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, BinaryIO
+from uuid import uuid4
+
+from ensemble.errors import ArtefactError
+
+
+@contextmanager
+def atomic_write(path: Path) -> Iterator[BinaryIO]:
+    """Open a temporary neighbour of ``path`` for bytes; on success it is synced and renamed to ``path``.
+
+    A crash at any moment leaves the old file or the new one, never a part of it.
+
+    Args:
+        path: The final name. Its folder is made if it is missing.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{uuid4().hex}.tmp")
+    try:
+        with temporary.open("xb") as stream:
+            yield stream
+            stream.flush()
+            os.fsync(stream.fileno())
+        temporary.replace(path)
+        _sync_folder(path.parent)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _sync_folder(folder: Path) -> None:
+    """A rename is only on disk once its folder is."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write ``text`` as UTF-8, line ends untouched, atomically."""
+    with atomic_write(path) as stream:
+        stream.write(text.encode("utf-8"))
+
+
+def write_json(path: Path, content: Mapping[str, Any]) -> None:
+    """Write ``content`` as indented JSON, atomically. NaN and infinity are refused: they are not JSON."""
+    write_text(path, json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Read a JSON object.
+
+    Raises:
+        ArtefactError: The file is missing, is not JSON, or does not hold an object.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise ArtefactError(f"{path}: the file is missing") from error
+    except (ValueError, OSError) as error:
+        raise ArtefactError(f"{path}: expected a JSON file, but it cannot be read ({error})") from error
+    if not isinstance(content, dict):
+        raise ArtefactError(f"{path}: expected a JSON object, got {type(content).__name__}")
+    return content
+
+
+def sha256_of_bytes(content: bytes) -> str:
+    """Hex digest of ``content``."""
+    return hashlib.sha256(content).hexdigest()
+
+
+def sha256_of_file(path: Path) -> str:
+    """Hex digest of a file's bytes, read in pieces."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+@contextmanager
+def locked(path: Path, *, wait: bool = False) -> Iterator[None]:
+    """Hold the lock file ``path`` while the block runs.
+
+    POSIX ``lockf``, not ``flock``: a forked data worker does not inherit it, so it dies with its owner.
+
+    Args:
+        path: The lock file; it is made if missing and stays behind empty.
+        wait: Wait for the present owner instead of refusing.
+
+    Raises:
+        ArtefactError: Another process holds the lock, and ``wait`` is false.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("ab") as stream:
+        try:
+            fcntl.lockf(stream, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        except OSError as error:
+            raise ArtefactError(
+                f"{path.parent} is in use by another process. Wait for it to end, or stop it; nothing was changed"
+            ) from error
+        yield

@@ -1,0 +1,190 @@
+"""Every path below ``runs/`` and ``submissions/``: spelled here, and only here.
+
+::
+
+    runs/<dataset>/folds.csv, folds.json
+    runs/<dataset>/cache/<hash>/
+    runs/<dataset>/<member>/recipe.yaml, {oof,holdout,test}.parquet
+    runs/<dataset>/<member>/fold_0/          checkpoint.pt model.safetensors metrics.csv train.log *.parquet run.json
+    runs/<dataset>/blends/<name>/            blend.json, {oof,holdout,test}.parquet, the Optuna journal
+    submissions/<name>.csv, <name>.json
+
+``run.json`` is written last: its presence means that the fold is finished.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from ensemble.errors import DataError
+
+SPLITS = ("oof", "holdout", "test")
+_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+\-]*")
+_RESERVED = frozenset({"cache", "blends"})
+
+
+def check_name(name: str, what: str) -> str:
+    """Return ``name`` if it is fit to be one folder's name.
+
+    Raises:
+        DataError: It is not; ``what`` says whose name it was.
+    """
+    if not _NAME.fullmatch(name) or len(name) > 100:
+        raise DataError(
+            f"{what} {name!r} cannot be a folder's name: expected up to 100 letters, digits, '_', '-', '+' or '.', "
+            "not starting with '.', '-' or '+'"
+        )
+    if name in _RESERVED:
+        raise DataError(f"{what} {name!r} is reserved: choose another name than {sorted(_RESERVED)}")
+    return name
+
+
+@dataclass(frozen=True)
+class FoldPaths:
+    """What one (recipe, fold) run leaves behind."""
+
+    folder: Path
+
+    @property
+    def checkpoint(self) -> Path:
+        """State to go on from; removed when ``run`` stands."""
+        return self.folder / "checkpoint.pt"
+
+    @property
+    def weights(self) -> Path:
+        """The fold model's final weights."""
+        return self.folder / "model.safetensors"
+
+    @property
+    def metrics(self) -> Path:
+        """A row an epoch."""
+        return self.folder / "metrics.csv"
+
+    @property
+    def log(self) -> Path:
+        """The plain lines that the terminal showed."""
+        return self.folder / "train.log"
+
+    @property
+    def run(self) -> Path:
+        """Facts of the finished run; written last."""
+        return self.folder / "run.json"
+
+    @property
+    def lock(self) -> Path:
+        """Held while a process works here."""
+        return self.folder / ".lock"
+
+    def table(self, split: str) -> Path:
+        """The prediction table of ``split``, one of ``SPLITS``."""
+        return self.folder / f"{split}.parquet"
+
+
+@dataclass(frozen=True)
+class MemberPaths:
+    """All runs of one recipe on one dataset."""
+
+    folder: Path
+
+    @property
+    def name(self) -> str:
+        """The member's name."""
+        return self.folder.name
+
+    @property
+    def recipe(self) -> Path:
+        """The resolved recipe."""
+        return self.folder / "recipe.yaml"
+
+    def fold(self, fold: int) -> FoldPaths:
+        """The run of one fold."""
+        return FoldPaths(self.folder / f"fold_{fold}")
+
+    def table(self, split: str) -> Path:
+        """The merged prediction table of ``split``, one of ``SPLITS``."""
+        return self.folder / f"{split}.parquet"
+
+
+@dataclass(frozen=True)
+class BlendPaths:
+    """What one blend leaves behind."""
+
+    folder: Path
+
+    @property
+    def summary(self) -> Path:
+        """Members, thresholds and scores."""
+        return self.folder / "blend.json"
+
+    def journal(self, study: str) -> Path:
+        """The Optuna journal of ``study``."""
+        return self.folder / f"optuna_{study}.journal"
+
+    def table(self, split: str) -> Path:
+        """The blended prediction table of ``split``, one of ``SPLITS``."""
+        return self.folder / f"{split}.parquet"
+
+
+@dataclass(frozen=True)
+class DatasetRuns:
+    """Everything that was made from one dataset: ``runs/<dataset>/``."""
+
+    folder: Path
+
+    @property
+    def folds_csv(self) -> Path:
+        """The one split that all members share."""
+        return self.folder / "folds.csv"
+
+    @property
+    def folds_json(self) -> Path:
+        """How ``folds_csv`` was made, and its hash."""
+        return self.folder / "folds.json"
+
+    @property
+    def lock(self) -> Path:
+        """Held while ``folds_csv`` or merged tables are written."""
+        return self.folder / ".lock"
+
+    @property
+    def cache(self) -> Path:
+        """Decoded images, shared by all members."""
+        return self.folder / "cache"
+
+    def member(self, name: str) -> MemberPaths:
+        """The member called ``name``."""
+        return MemberPaths(self.folder / check_name(name, "the member name"))
+
+    def members(self) -> list[MemberPaths]:
+        """All members that were started, by name."""
+        found = self.folder.glob("*/recipe.yaml")
+        return [MemberPaths(path.parent) for path in sorted(found) if path.parent.name not in _RESERVED]
+
+    def blend(self, name: str) -> BlendPaths:
+        """The blend called ``name``."""
+        return BlendPaths(self.folder / "blends" / check_name(name, "the blend name"))
+
+
+def dataset_runs(runs: Path, dataset: str) -> DatasetRuns:
+    """The folder of the dataset called ``dataset`` below ``runs``."""
+    return DatasetRuns(runs / check_name(dataset, "the dataset name"))
+
+
+def only_dataset(runs: Path) -> DatasetRuns:
+    """The single dataset below ``runs``, for commands that were not told which.
+
+    Raises:
+        DataError: There is none, or more than one.
+    """
+    found = sorted(path.parent for path in runs.glob("*/folds.csv"))
+    if not found:
+        raise DataError(
+            f"{runs}: expected a trained dataset (<name>/folds.csv), found none. Train a member first: "
+            "python -m ensemble.train recipes/cnn2.yaml --all-folds --data DIR"
+        )
+    if len(found) > 1:
+        names = ", ".join(path.name for path in found)
+        raise DataError(f"{runs} holds several datasets ({names}): say which with --data DIR")
+    return DatasetRuns(found[0])
