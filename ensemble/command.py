@@ -1,0 +1,43 @@
+"""What every command does around its work: turn an error into one message and an exit code."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from types import FrameType
+
+from ensemble.errors import EXIT_FAILED, EXIT_UNFINISHED, EnsembleError
+
+
+def run_command(main: Callable[[Sequence[str]], int]) -> int:
+    """Run ``main`` on the process's arguments and return its exit code.
+
+    Bad input and failures become one message on stderr. SIGTERM counts as Ctrl-C: exit code 75, and the same command
+    goes on later.
+    """
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        return main(sys.argv[1:])
+    except EnsembleError as error:
+        return _fail(str(error), error.exit_code)
+    except KeyboardInterrupt:
+        return _fail("interrupted; what is finished is kept, and the same command goes on from there", EXIT_UNFINISHED)
+    except BrokenPipeError:
+        # The reader of our output (head, less) has gone. Python would fail once more when it flushes at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return EXIT_FAILED
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        return _fail(f"{where}{error.strerror or error}", EXIT_FAILED)
+
+
+def _interrupt(_signal: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+def _fail(message: str, exit_code: int) -> int:
+    sys.stdout.flush()
+    sys.stderr.write(f"error: {message}\n")
+    return exit_code

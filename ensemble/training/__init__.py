@@ -1,0 +1,1 @@
+"""From images and a recipe to logits: one fold's training, and what it needs."""

@@ -1,0 +1,68 @@
+"""From a recipe to the objects that a fold is trained with."""
+
+from __future__ import annotations
+
+import torch
+
+from ensemble.data.loaders import ImageRows
+from ensemble.models import build_model
+from ensemble.recipe import Recipe
+from ensemble.training.engine import Pixels, StepSettings, TrainingState
+from ensemble.training.job import Hardware
+from ensemble.training.losses import build_loss
+from ensemble.training.optim import build_ema, build_optimizer, build_schedule, updates_in_epoch
+
+
+def build_settings(recipe: Recipe, training: ImageRows, hardware: Hardware) -> StepSettings:
+    """How a batch becomes an update."""
+    loss = build_loss(recipe.loss.name, pos_weight=recipe.loss.pos_weight, labels=training.labels)
+    return StepSettings(
+        loss=loss.to(hardware.device),
+        pixels=Pixels(recipe.data.mean, recipe.data.std, hardware.device),
+        precision=hardware.precision,
+        accumulation_steps=recipe.training.accumulation_steps,
+        clip_norm=recipe.training.clip_norm,
+    )
+
+
+def build_state(
+    recipe: Recipe, hardware: Hardware, *, n_classes: int, n_batches: int
+) -> tuple[TrainingState, list[str]]:
+    """Network, moving average, optimizer, schedule and scaler, freshly made from torch's random state.
+
+    Args:
+        recipe: What to build.
+        hardware: Where.
+        n_classes: C of the dataset.
+        n_batches: Batches an epoch.
+
+    Returns:
+        The state, and what had to be changed of the recipe's wishes, in words.
+    """
+    model = build_model(
+        recipe.model.name,
+        num_classes=n_classes,
+        image_size=recipe.data.image_size,
+        pretrained=recipe.model.pretrained,
+        pool=recipe.model.pool,
+        dense_layers=recipe.model.dense_layers,
+        args=recipe.model.args,
+    ).to(hardware.device, memory_format=torch.channels_last)
+    optimizer = build_optimizer(
+        model,
+        recipe.optimizer.name,
+        lr=recipe.optimizer.lr,
+        weight_decay=recipe.optimizer.weight_decay,
+        args=recipe.optimizer.args,
+    )
+    schedule = build_schedule(
+        optimizer,
+        recipe.schedule.name,
+        updates_per_epoch=updates_in_epoch(n_batches, recipe.training.accumulation_steps),
+        epochs=recipe.training.epochs,
+        warmup_epochs=recipe.schedule.warmup_epochs,
+        min_lr=recipe.schedule.min_lr,
+    )
+    ema = build_ema(model, recipe.training.ema_decay)
+    state = TrainingState(model, ema, optimizer, schedule, hardware.precision.scaler())
+    return state, [schedule.notice] if schedule.notice else []

@@ -1,0 +1,210 @@
+"""The two loops: one epoch of training, and logits for a set of rows."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from timm.utils.clip_grad import dispatch_clip_grad
+from timm.utils.model_ema import ModelEmaV3
+from torch import nn
+
+from ensemble.data.loaders import Batch, BatchLoader
+from ensemble.errors import TrainingDiverged
+from ensemble.training.optim import Schedule, updates_in_epoch
+from ensemble.training.precision import Precision
+
+# How often the device is asked whether the loss is still finite: each question makes the host wait.
+_CHECK_EVERY_BATCHES = 100
+
+
+@dataclass(frozen=True)
+class Pixels:
+    """From stored pixels to network input: ``(pixel / full scale - mean) / std`` in float32, on the device."""
+
+    mean: float
+    std: float
+    device: torch.device
+
+    def __call__(self, images: torch.Tensor) -> torch.Tensor:
+        """Shape (B, 1, H, W) of uint8, or float32 in [0, 1], to float32 on the device, channels last."""
+        moved = images.to(self.device, non_blocking=True)
+        scale = 1.0 / 255.0 if moved.dtype == torch.uint8 else 1.0
+        scaled = moved.float().mul_(scale / self.std).sub_(self.mean / self.std)
+        return scaled.contiguous(memory_format=torch.channels_last)
+
+
+@dataclass(eq=False)
+class TrainingState:
+    """All that changes while a fold is trained.
+
+    Attributes:
+        updates: Optimizer updates so far, over all epochs.
+    """
+
+    model: nn.Module
+    ema: ModelEmaV3 | None
+    optimizer: torch.optim.Optimizer
+    schedule: Schedule
+    scaler: torch.amp.GradScaler
+    updates: int = 0
+
+    def final_model(self) -> nn.Module:
+        """The network whose predictions count: the moving average where there is one."""
+        return self.model if self.ema is None else self.ema.module
+
+
+@dataclass(frozen=True)
+class StepSettings:
+    """How a batch becomes an update."""
+
+    loss: nn.Module
+    pixels: Pixels
+    precision: Precision
+    accumulation_steps: int = 1
+    clip_norm: float | None = None
+
+
+@dataclass(frozen=True)
+class EpochStats:
+    """What one epoch of training took.
+
+    Attributes:
+        loss: Mean over the images.
+        seconds: Of training steps alone, evaluation excluded.
+    """
+
+    loss: float
+    images: int
+    seconds: float
+
+    @property
+    def images_per_second(self) -> float:
+        """Training throughput."""
+        return self.images / self.seconds if self.seconds > 0 else math.nan
+
+
+@dataclass(eq=False)
+class _LossMeter:
+    """Sums losses on the device; the host only waits when it asks."""
+
+    device: torch.device
+    images: int = 0
+    total: torch.Tensor = field(init=False)
+    first_bad: torch.Tensor = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.total = torch.zeros((), device=self.device)
+        self.first_bad = torch.full((), -1, dtype=torch.int64, device=self.device)
+
+    def add(self, loss: torch.Tensor, batch: int, images: int) -> None:
+        self.images += images
+        self.total += loss * images
+        is_first = ~torch.isfinite(loss) & (self.first_bad < 0)
+        self.first_bad = torch.where(is_first, batch, self.first_bad)
+
+    def mean(self) -> float:
+        return float(self.total) / max(1, self.images)
+
+
+def train_one_epoch(
+    state: TrainingState,
+    loader: BatchLoader,
+    settings: StepSettings,
+    *,
+    epoch: int,
+    on_batch: Callable[[int, Callable[[], float]], None] = lambda _images, _mean_loss: None,
+) -> EpochStats:
+    """Train on every row of ``loader`` once.
+
+    Args:
+        state: Changed in place.
+        loader: The training rows.
+        settings: Loss, precision, accumulation, clipping.
+        epoch: From 0; fixes the order and the augmentation.
+        on_batch: Called after each batch with its number of images, and a function that returns the mean loss so
+            far. Asking makes the host wait for the device, so ask a few times a second at most.
+
+    Raises:
+        TrainingDiverged: The loss stopped being finite.
+    """
+    state.model.train()
+    meter = _LossMeter(settings.pixels.device)
+    started = time.perf_counter()
+    group_ends = _group_ends(len(loader), settings.accumulation_steps)
+    for number, (batch, (is_end, group_size)) in enumerate(zip(loader.epoch(epoch), group_ends, strict=True)):
+        state.schedule.set_for(state.updates)
+        loss = _forward_loss(state.model, batch, settings)
+        state.scaler.scale(loss / group_size).backward()
+        meter.add(loss.detach(), number, len(batch.images))
+        if is_end:
+            _update(state, settings.clip_norm)
+        if (number + 1) % _CHECK_EVERY_BATCHES == 0:
+            _refuse_divergence(meter, state, epoch)
+        on_batch(len(batch.images), meter.mean)
+    _refuse_divergence(meter, state, epoch)
+    return EpochStats(meter.mean(), meter.images, time.perf_counter() - started)
+
+
+def _group_ends(n_batches: int, accumulation_steps: int) -> Iterator[tuple[bool, int]]:
+    """For every batch: is it the last before an update, and over how many batches is that update."""
+    for group in range(updates_in_epoch(n_batches, accumulation_steps)):
+        size = min(accumulation_steps, n_batches - group * accumulation_steps)
+        for place in range(size):
+            yield place == size - 1, size
+
+
+def _forward_loss(model: nn.Module, batch: Batch, settings: StepSettings) -> torch.Tensor:
+    labels = batch.labels.to(settings.pixels.device, non_blocking=True)
+    with settings.precision.autocast():
+        logits = model(settings.pixels(batch.images))
+    loss: torch.Tensor = settings.loss(logits.float(), labels)
+    return loss
+
+
+def _update(state: TrainingState, clip_norm: float | None) -> None:
+    if clip_norm is not None:
+        state.scaler.unscale_(state.optimizer)
+        dispatch_clip_grad(state.model.parameters(), clip_norm, mode="norm")
+    state.scaler.step(state.optimizer)
+    state.scaler.update()
+    state.optimizer.zero_grad(set_to_none=True)
+    state.updates += 1
+    if state.ema is not None:
+        state.ema.update(state.model, step=state.updates)
+
+
+def _refuse_divergence(meter: _LossMeter, state: TrainingState, epoch: int) -> None:
+    batch = int(meter.first_bad)
+    if batch >= 0:
+        raise TrainingDiverged(
+            f"the training loss is not finite from epoch {epoch + 1}, batch {batch + 1} "
+            f"(learning rate {state.schedule.learning_rate():.3g}). Try a lower optimizer.lr, training.clip_norm: 1.0, "
+            "a warm-up, or precision: float32"
+        )
+
+
+@torch.inference_mode()
+def predict_logits(
+    model: nn.Module,
+    loader: BatchLoader,
+    *,
+    pixels: Pixels,
+    precision: Precision,
+    on_batch: Callable[[int], None] = lambda _images: None,
+) -> NDArray[np.float32]:
+    """Logits of all rows of ``loader``, shape (N, C), float32, in the loader's order."""
+    model.eval()
+    parts = []
+    for batch in loader.epoch(0):
+        with precision.autocast():
+            logits = model(pixels(batch.images))
+        parts.append(logits.float())
+        on_batch(len(batch.images))
+    result: NDArray[np.float32] = torch.cat(parts).cpu().numpy()
+    return result

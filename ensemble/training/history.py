@@ -1,0 +1,97 @@
+"""What each epoch brought (``metrics.csv``), and which epoch's weights are kept."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from ensemble.files import write_text
+
+
+@dataclass(frozen=True)
+class EpochRow:
+    """One row of ``metrics.csv``.
+
+    Attributes:
+        epoch: From 1.
+        train_loss: Mean over the training images, augmented, while the weights moved.
+        train_images_per_second: Of training steps alone; evaluation is excluded.
+        fold_loss: On the held-out fold.
+        fold_macro_f1: On the held-out fold, at 0.5.
+        fold_macro_average_precision: On the held-out fold.
+        inner_loss: On the inner slice that early stopping watches; NaN without.
+        learning_rate: Of the last update.
+        seconds: The whole epoch, evaluation included.
+    """
+
+    epoch: int
+    train_loss: float
+    train_images_per_second: float
+    fold_loss: float
+    fold_macro_f1: float
+    fold_macro_average_precision: float
+    learning_rate: float
+    seconds: float
+    inner_loss: float = math.nan
+
+    @classmethod
+    def from_mapping(cls, values: Mapping[str, Any]) -> EpochRow:
+        """The inverse of ``dataclasses.asdict``."""
+        return cls(**{field.name: values[field.name] for field in fields(cls)})
+
+
+def write_metrics(path: Path, rows: Sequence[EpochRow]) -> None:
+    """Write all rows so far; the file always holds whole rows."""
+    text = io.StringIO(newline="")
+    writer = csv.DictWriter(text, [field.name for field in fields(EpochRow)], lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(_as_text(row) for row in rows)
+    write_text(path, text.getvalue())
+
+
+def _as_text(row: EpochRow) -> dict[str, str]:
+    return {
+        name: "" if isinstance(value, float) and math.isnan(value) else f"{value:.8g}"
+        for name, value in asdict(row).items()
+    }
+
+
+@dataclass(eq=False)
+class BestEpoch:
+    """Keeps the weights of the epoch with the highest score, and counts epochs without a better one.
+
+    Attributes:
+        epoch: Of the kept weights, from 1; 0 before the first offer.
+        waited: Epochs since.
+    """
+
+    epoch: int = 0
+    score: float = -math.inf
+    waited: int = 0
+    weights: dict[str, torch.Tensor] | None = None
+
+    def offer(self, epoch: int, score: float, model: nn.Module, *, keep_weights: bool = True) -> None:
+        """Take over ``model``'s weights if ``score`` is higher than any before. NaN is never higher."""
+        if not score > self.score:
+            self.waited += 1
+            return
+        self.epoch, self.score, self.waited = epoch, score, 0
+        if keep_weights:
+            self.weights = {name: tensor.detach().cpu().clone() for name, tensor in model.state_dict().items()}
+
+    def to_state(self) -> dict[str, Any]:
+        """For a checkpoint."""
+        return {"epoch": self.epoch, "score": self.score, "waited": self.waited, "weights": self.weights}
+
+    @classmethod
+    def from_state(cls, state: Mapping[str, Any]) -> BestEpoch:
+        """The inverse of ``to_state``."""
+        return cls(state["epoch"], state["score"], state["waited"], state["weights"])

@@ -1,0 +1,113 @@
+"""Optimizer, learning-rate schedule and moving average: timm's, by name."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import timm.optim
+import torch
+from timm.scheduler.cosine_lr import CosineLRScheduler
+from timm.utils.model_ema import ModelEmaV3
+from torch import nn
+
+from ensemble.errors import RecipeError
+
+# These have a fused step on CPU and CUDA: one pass over the weights instead of one a term.
+_FUSED = frozenset({"adam", "adamw", "sgd"})
+
+
+def build_optimizer(
+    model: nn.Module, name: str, *, lr: float, weight_decay: float, args: Mapping[str, Any]
+) -> torch.optim.Optimizer:
+    """The timm optimizer called ``name`` over the model's trainable weights.
+
+    Raises:
+        RecipeError: timm has no such optimizer, or it does not take ``args``.
+    """
+    known = timm.optim.list_optimizers()
+    if name not in known:
+        raise RecipeError(f"optimizer.name: timm has no optimizer {name!r}; some that it has: adam, adamw, sgd, nadamw")
+    extra = {"fused": True, **args} if name in _FUSED else dict(args)
+    try:
+        optimizer: torch.optim.Optimizer = timm.optim.create_optimizer_v2(
+            model, opt=name, lr=lr, weight_decay=weight_decay, **extra
+        )
+    except (TypeError, ValueError) as error:
+        raise RecipeError(f"optimizer {name!r} does not take these settings: {error}") from error
+    return optimizer
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """The learning rate of every update.
+
+    Attributes:
+        base: Each parameter group's full learning rate, before any schedule.
+        warmup_updates: Updates over which it climbs.
+        notice: What was changed of the recipe's wish, or empty.
+    """
+
+    optimizer: torch.optim.Optimizer
+    scheduler: CosineLRScheduler | None
+    warmup_updates: int
+    notice: str
+
+    def set_for(self, update: int) -> None:
+        """Set the learning rate for the update with this number, from 0."""
+        if self.scheduler is not None:
+            self.scheduler.step_update(update)
+
+    def learning_rate(self) -> float:
+        """Of the first parameter group, now."""
+        return float(self.optimizer.param_groups[0]["lr"])
+
+
+def build_schedule(
+    optimizer: torch.optim.Optimizer,
+    name: str,
+    *,
+    updates_per_epoch: int,
+    epochs: int,
+    warmup_epochs: float,
+    min_lr: float,
+) -> Schedule:
+    """A warm-up from near zero, then ``cosine`` down to ``min_lr``, or ``none``: a constant rate.
+
+    A warm-up that is not shorter than the run is cut to half of it: the full rate would never be reached.
+    """
+    total = max(1, updates_per_epoch * epochs)
+    warmup = round(warmup_epochs * updates_per_epoch)
+    notice = ""
+    if warmup >= total:
+        warmup = total // 2
+        notice = f"warm-up of {warmup_epochs:g} epochs is not shorter than the run of {epochs}: cut to {warmup} updates"
+    if name == "none" and warmup == 0:
+        return Schedule(optimizer, None, 0, notice)
+    base = float(optimizer.param_groups[0]["lr"])
+    scheduler = CosineLRScheduler(
+        optimizer,
+        t_initial=max(1, total - warmup),
+        lr_min=min_lr if name == "cosine" else base,
+        warmup_t=warmup,
+        warmup_lr_init=base / (warmup + 1),
+        warmup_prefix=True,
+        cycle_limit=1,
+        t_in_epochs=False,
+    )
+    return Schedule(optimizer, scheduler, warmup, notice)
+
+
+def build_ema(model: nn.Module, decay: float | None) -> ModelEmaV3 | None:
+    """The moving average of the weights, warmed up; None where the recipe has none.
+
+    With timm's default of no warm-up, 500 updates at a decay of 0.9999 leave 95 % of the untrained weights in it.
+    """
+    return None if decay is None else ModelEmaV3(model, decay=decay, use_warmup=True)
+
+
+def updates_in_epoch(n_batches: int, accumulation_steps: int) -> int:
+    """Optimizer updates an epoch; a last, shorter group of batches makes one too."""
+    return math.ceil(n_batches / accumulation_steps)

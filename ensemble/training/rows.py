@@ -1,0 +1,61 @@
+"""Which images a fold trains on, watches and predicts."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ensemble.data.cache import ImageCache
+from ensemble.data.loaders import ImageRows
+from ensemble.dataset import Dataset, Split
+from ensemble.folds import stratified_group_folds
+from ensemble.training.job import FoldData
+
+
+def fold_data(
+    dataset: Dataset,
+    cache: ImageCache,
+    held_out: NDArray[np.bool_],
+    *,
+    inner_fraction: float | None,
+    inner_seed: int,
+) -> FoldData:
+    """The rows of one fold.
+
+    Args:
+        dataset: Images and labels.
+        cache: The decoded images.
+        held_out: Shape (N,), over the training rows: the fold that is not trained on.
+        inner_fraction: The share of the other rows that early stopping watches; None without early stopping.
+        inner_seed: Which rows these are.
+    """
+    train = _image_rows(dataset, cache, dataset.train)
+    inner = np.zeros(len(held_out), dtype=bool)
+    if inner_fraction is not None:
+        inner = _inner_slice(dataset.train, ~held_out, n_parts=max(2, round(1 / inner_fraction)), seed=inner_seed)
+    predict = {"oof": train.subset(held_out)}
+    for name, split in (("holdout", dataset.holdout), ("test", dataset.test)):
+        if split is not None:
+            predict[name] = _image_rows(dataset, cache, split)
+    return FoldData(
+        training=train.subset(~held_out & ~inner),
+        inner=train.subset(inner) if inner.any() else None,
+        predict=predict,
+    )
+
+
+def _image_rows(dataset: Dataset, cache: ImageCache, split: Split) -> ImageRows:
+    unlabelled = np.full((len(split.image_ids), len(dataset.class_names)), np.nan)
+    labels = unlabelled if split.labels is None else split.labels
+    return ImageRows(cache, cache.rows_of(split.image_files), labels.astype(np.float32))
+
+
+def _inner_slice(train: Split, training: NDArray[np.bool_], *, n_parts: int, seed: int) -> NDArray[np.bool_]:
+    """Shape (N,): one of ``n_parts`` parts of the training rows; none of its groups is trained on."""
+    inner = np.zeros(len(training), dtype=bool)
+    if train.labels is None:
+        return inner
+    groups = None if train.groups is None else train.groups[training]
+    parts = stratified_group_folds(train.labels[training], groups, n_folds=n_parts, seed=seed)
+    inner[np.flatnonzero(training)[parts == 0]] = True
+    return inner
