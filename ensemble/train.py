@@ -152,7 +152,8 @@ def _wanted_folds(args: argparse.Namespace, folds: FoldFile) -> list[int]:
         return list(range(folds.n_folds))
     if not 0 <= args.fold < folds.n_folds:
         raise FoldError(
-            f"--fold {args.fold}: expected 0 to {folds.n_folds - 1}, the dataset has {folds.n_folds} folds ({folds.source})"
+            f"--fold {args.fold}: expected 0 to {folds.n_folds - 1}, for the dataset has "
+            f"{folds.n_folds} folds ({folds.source})"
         )
     return [args.fold]
 

@@ -1,0 +1,49 @@
+import os
+import signal
+from collections.abc import Iterator, Sequence
+
+import pytest
+
+from ensemble.command import run_command
+from ensemble.errors import DataError, EnsembleError
+
+
+@pytest.fixture(autouse=True)
+def keep_signal_handler() -> Iterator[None]:
+    before = signal.getsignal(signal.SIGTERM)
+    yield
+    signal.signal(signal.SIGTERM, before)
+
+
+def raising(error: BaseException):  # type: ignore[no-untyped-def]
+    def main(_argv: Sequence[str]) -> int:
+        raise error
+
+    return main
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "message"),
+    [
+        (DataError("no labels"), 2, "error: no labels\n"),
+        (EnsembleError("failed"), 1, "error: failed\n"),
+        (OSError(28, "No space left on device", "runs/x"), 1, "error: runs/x: No space left on device\n"),
+    ],
+)
+def test_errors_become_one_message_and_a_code(
+    error: BaseException, code: int, message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run_command(raising(error)) == code
+    assert capsys.readouterr().err == message
+
+
+@pytest.mark.parametrize("how", ["sigterm", "ctrl-c"])
+def test_an_interruption_is_unfinished_not_failed(how: str, capsys: pytest.CaptureFixture[str]) -> None:
+    def main(_argv: Sequence[str]) -> int:
+        if how == "ctrl-c":
+            raise KeyboardInterrupt
+        os.kill(os.getpid(), signal.SIGTERM)
+        return 0
+
+    assert run_command(main) == 75
+    assert "the same command goes on" in capsys.readouterr().err

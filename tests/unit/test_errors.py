@@ -1,0 +1,33 @@
+import pytest
+
+from ensemble import errors
+
+
+def test_gather_numbers_several_problems() -> None:
+    error = errors.DataError.gather("labels.csv cannot be used", ["line 2: a", "line 5: b"])
+    assert str(error) == "labels.csv cannot be used, 2 problems:\n  1. line 2: a\n  2. line 5: b"
+
+
+def test_gather_keeps_one_problem_on_one_line() -> None:
+    assert str(errors.RecipeError.gather("x.yaml", ["line 3: lr"])) == "x.yaml: line 3: lr"
+
+
+@pytest.mark.parametrize(
+    ("kind", "code"),
+    [
+        (errors.RecipeError, 2),
+        (errors.DataError, 2),
+        (errors.FoldError, 2),
+        (errors.AlignmentError, 2),
+        (errors.ArtefactError, 2),
+        (errors.TrainingDiverged, 1),
+        (errors.EnsembleError, 1),
+    ],
+)
+def test_exit_codes(kind: type[errors.EnsembleError], code: int) -> None:
+    assert kind("x").exit_code == code
+
+
+def test_first_few_says_how_many_more() -> None:
+    assert errors.first_few(range(7)) == "'0', '1', '2', '3', '4' (+2 more)"
+    assert errors.first_few(["a"]) == "'a'"

@@ -1,0 +1,57 @@
+from pathlib import Path
+
+import pytest
+
+from ensemble.errors import DataError
+from ensemble.runs import check_name, dataset_runs, only_dataset
+
+
+@pytest.mark.parametrize("name", ["vgg14", "a.b-c_d+e", "7"])
+def test_good_names(name: str) -> None:
+    assert check_name(name, "the member name") == name
+
+
+@pytest.mark.parametrize("name", ["", "..", ".x", "a/b", "a b", "-x", "x" * 101, "a\n"])
+def test_names_that_are_no_folder(name: str) -> None:
+    with pytest.raises(DataError, match="cannot be a folder's name"):
+        check_name(name, "the member name")
+
+
+@pytest.mark.parametrize("name", ["cache", "blends"])
+def test_reserved_names(name: str) -> None:
+    with pytest.raises(DataError, match="is reserved"):
+        dataset_runs(Path("runs"), "d").member(name)
+
+
+def test_only_dataset(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="found none. Train a member first"):
+        only_dataset(tmp_path)
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "a" / "folds.csv").touch()
+    assert only_dataset(tmp_path).folder == tmp_path / "a"
+    (tmp_path / "b" / "folds.csv").touch()
+    with pytest.raises(DataError, match=r"several datasets \(a, b\): say which with --data"):
+        only_dataset(tmp_path)
+
+
+def test_members_are_the_folders_with_a_recipe(tmp_path: Path) -> None:
+    runs = dataset_runs(tmp_path, "d")
+    for name in ("b", "a"):
+        runs.member(name).folder.mkdir(parents=True)
+        runs.member(name).recipe.touch()
+    (runs.folder / "cache").mkdir()
+    assert [member.name for member in runs.members()] == ["a", "b"]
+
+
+def test_the_layout_is_as_documented(tmp_path: Path) -> None:
+    runs = dataset_runs(tmp_path, "d")
+    fold = runs.member("m").fold(3)
+    found = [fold.run, fold.table("oof"), fold.weights, runs.member("m").table("test"), runs.blend("x").summary]
+    assert [path.relative_to(tmp_path).as_posix() for path in found] == [
+        "d/m/fold_3/run.json",
+        "d/m/fold_3/oof.parquet",
+        "d/m/fold_3/model.safetensors",
+        "d/m/test.parquet",
+        "d/blends/x/blend.json",
+    ]
