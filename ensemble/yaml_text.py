@@ -1,0 +1,249 @@
+"""YAML files that people write: read as plain data with line numbers, and written back.
+
+Only ruamel.yaml's parser is used, never its constructors: no tag can make an object. Scalars follow YAML 1.2's core
+schema: ``1e-3`` is a number, ``off`` and ``12:30`` are text. Anchors work; tags, merge keys, a second document and a
+key given twice are errors. Keys are always text, exactly as written.
+
+Source: https://yaml.org/spec/1.2.2/#103-core-schema
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from ensemble.errors import EnsembleError
+
+_NULL = dict.fromkeys(["", "~", "null", "Null", "NULL"])
+_WORDS = _NULL | {word: word.lower() == "true" for word in ("true", "True", "TRUE", "false", "False", "FALSE")}
+_INT = re.compile(r"[-+]?[0-9]{1,400}|0o[0-7]+|0x[0-9a-fA-F]+")
+_FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
+_INFINITE = re.compile(r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
+_PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_./\-]*")
+
+
+@dataclass(frozen=True)
+class YamlDocument:
+    """One YAML document.
+
+    Attributes:
+        path: Where it was read.
+        data: dict, list, str, int, float, bool and None, nested.
+    """
+
+    path: Path
+    data: dict[str, Any]
+    lines: _Lines = field(repr=False)
+
+    def line_of(self, key_path: Sequence[str | int]) -> int:
+        """The 1-based line of a key or list item, or of the nearest parent that is in the file.
+
+        Args:
+            key_path: Keys and list positions from the top, e.g. ``("augment", 0, "Affine")``.
+        """
+        place = self.lines
+        for key in key_path:
+            if key not in place.parts:
+                break
+            place = place.parts[key]
+        return place.line
+
+
+@dataclass(frozen=True)
+class _Lines:
+    """Where a value stands, and where its parts stand."""
+
+    line: int
+    parts: dict[str | int, _Lines] = field(default_factory=dict)
+
+
+def load_yaml(path: Path, *, error: type[EnsembleError]) -> YamlDocument:
+    """Read a file that holds one mapping.
+
+    Args:
+        path: UTF-8 text.
+        error: The class to raise.
+
+    Raises:
+        EnsembleError: As ``error``: the file is missing or not UTF-8, is not YAML, holds a key twice, a tag, several
+            documents, or anything else than a mapping. Says file and line.
+    """
+    try:
+        text = path.read_bytes().decode("utf-8-sig")
+    except OSError as reason:
+        raise error(f"{path}: expected a YAML file, but it cannot be read ({reason.strerror})") from reason
+    except UnicodeDecodeError as reason:
+        raise error(f"{path}: expected UTF-8 text, got byte 0x{reason.object[reason.start]:02x}") from reason
+    data, lines, problems = _parse(text)
+    if not problems and not isinstance(data, dict):
+        problems = [f"line {lines.line}: expected a mapping (key: value) at the top, got {describe(data)}"]
+    if problems:
+        raise error.gather(f"{path} cannot be read as YAML", problems)
+    return YamlDocument(path, data, lines)
+
+
+def parse_yaml_value(text: str) -> Any:
+    """The value that ``text`` has on the right of a ``key:``, e.g. ``3``, ``[0.1, 2]`` or ``{p: 0.5}``.
+
+    Raises:
+        ValueError: It is not one YAML value; the message says why, without a line.
+    """
+    data, _, problems = _parse(text)
+    if problems:
+        raise ValueError(problems[0].split(": ", 1)[1])
+    return data
+
+
+def dump_yaml(data: Mapping[str, Any]) -> str:
+    """Write plain data so that ``load_yaml`` reads the equal data back.
+
+    Two levels are written in blocks, what is below them in one line each. Numbers keep every digit, keys become text.
+    """
+    return "".join(f"{line}\n" for key, value in data.items() for line in _block(key, value))
+
+
+def describe(value: Any) -> str:
+    """What was got, for an error message: type and value, shortened."""
+    if value is None:
+        return "nothing"
+    kinds = {dict: "the mapping", list: "the list", str: "the text", bool: "the truth value", float: "the number"}
+    shown = _flow(value)
+    return f"{kinds.get(type(value), 'the number')} {shown if len(shown) <= 60 else shown[:57] + '...'}"
+
+
+def _parse(text: str) -> tuple[Any, _Lines, list[str]]:
+    """Value, lines, and everything that is wrong with the text."""
+    from ruamel.yaml import YAML  # noqa: PLC0415 - 90 ms that most commands do not need
+    from ruamel.yaml.error import YAMLError  # noqa: PLC0415
+
+    reader = _Reader(iter(YAML(typ="safe", pure=True).parse(text)))
+    try:
+        data, lines = reader.document()
+    except YAMLError as reason:
+        return None, _Lines(1), [*reader.problems, _syntax_problem(reason, text)]
+    except RecursionError:
+        return None, _Lines(1), ["line 1: nested too deeply"]
+    return data, lines, reader.problems
+
+
+def _syntax_problem(reason: Any, text: str) -> str:
+    mark, start = getattr(reason, "problem_mark", None), getattr(reason, "context_mark", None)
+    line = mark.line if mark else text.count("\n", 0, getattr(reason, "position", 0))
+    context = f"{reason.context} that starts on line {start.line + 1}, " if start and reason.context else ""
+    said = reason.problem if mark else str(reason).splitlines()[0]
+    hint = " (indent with spaces, not tabs)" if "\\t" in said else ""
+    return f"line {line + 1}: {context}{said}{hint}"
+
+
+class _Reader:
+    """Builds plain data from a stream of parser events, and gathers what is refused."""
+
+    def __init__(self, events: Iterator[Any]) -> None:
+        self.problems: list[str] = []
+        self._events = events
+        self._anchors: dict[str, tuple[Any, _Lines]] = {}
+
+    def document(self) -> tuple[Any, _Lines]:
+        next(self._events)  # the stream's start
+        if _kind(next(self._events)) == "StreamEnd":
+            return None, _Lines(1)
+        node = self._node(next(self._events))
+        next(self._events)  # the document's end
+        event = next(self._events)
+        if _kind(event) != "StreamEnd":
+            self._refuse(event, "a second document ('---') starts here; expected one")
+        return node
+
+    def _refuse(self, event: Any, why: str) -> None:
+        self.problems.append(f"line {event.start_mark.line + 1}: {why}")
+
+    def _node(self, event: Any) -> tuple[Any, _Lines]:
+        kind = _kind(event)
+        if kind == "Alias":
+            return self._alias(event)
+        if event.tag is not None:
+            self._refuse(event, f"the tag {str(event.tag)!r} is not allowed: only plain values are read")
+        build = {"Scalar": self._scalar, "SequenceStart": self._list, "MappingStart": self._mapping}[kind]
+        value, parts = build(event)
+        node = value, _Lines(event.start_mark.line + 1, parts)
+        if event.anchor is not None:
+            self._anchors[event.anchor] = node
+        return node
+
+    def _alias(self, event: Any) -> tuple[Any, _Lines]:
+        if event.anchor not in self._anchors:
+            self._refuse(event, f"the alias '*{event.anchor}' has no anchor '&{event.anchor}' before it")
+        return self._anchors.get(event.anchor, (None, _Lines(event.start_mark.line + 1)))
+
+    def _scalar(self, event: Any) -> tuple[Any, dict[str | int, _Lines]]:
+        return (event.value if event.style else _plain_value(event.value)), {}
+
+    def _list(self, _event: Any) -> tuple[list[Any], dict[str | int, _Lines]]:
+        items = []
+        while _kind(event := next(self._events)) != "SequenceEnd":
+            items.append(self._node(event))
+        return [value for value, _ in items], {index: lines for index, (_, lines) in enumerate(items)}
+
+    def _mapping(self, _event: Any) -> tuple[dict[str, Any], dict[str | int, _Lines]]:
+        data: dict[str, Any] = {}
+        parts: dict[str | int, _Lines] = {}
+        while _kind(event := next(self._events)) != "MappingEnd":
+            key, line = self._key(event), event.start_mark.line + 1
+            value, lines = self._node(next(self._events))
+            if key in data:
+                self._refuse(event, f"the key {key!r} is given twice, first on line {parts[key].line}")
+            else:
+                data[key], parts[key] = value, replace(lines, line=line)
+        return data, parts
+
+    def _key(self, event: Any) -> str:
+        if _kind(event) != "Scalar":
+            self._refuse(event, "expected text as the key, got a list, a mapping or an alias")
+            return str(self._node(event)[0])
+        if event.value == "<<" and not event.style:
+            self._refuse(event, "the merge key '<<' is not part of YAML 1.2: write the keys out")
+        return str(event.value)
+
+
+def _kind(event: Any) -> str:
+    return type(event).__name__.removesuffix("Event")
+
+
+def _plain_value(text: str) -> str | int | float | bool | None:
+    """What an unquoted scalar means in YAML 1.2's core schema."""
+    if text in _WORDS:
+        return _WORDS[text]
+    if _INT.fullmatch(text):
+        return int(text, {"0o": 8, "0x": 16}.get(text[:2], 10))
+    if _INFINITE.fullmatch(text):
+        return float(text.replace(".", ""))
+    return float(text) if _FLOAT.fullmatch(text) else text
+
+
+def _block(key: str, value: Any) -> list[str]:
+    if isinstance(value, dict) and value:
+        return [f"{_flow(key)}:", *(f"  {_flow(part)}: {_flow(inner)}" for part, inner in value.items())]
+    if isinstance(value, list) and value:
+        return [f"{_flow(key)}:", *(f"  - {_flow(item)}" for item in value)]
+    return [f"{_flow(key)}: {_flow(value)}"]
+
+
+def _flow(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{_flow(str(key))}: {_flow(inner)}" for key, inner in value.items()) + "}"
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(map(_flow, value)) + "]"
+    if isinstance(value, str):
+        return value if _PLAIN.fullmatch(value) and isinstance(_plain_value(value), str) else _quoted(value)
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    text = repr(value)
+    return {"inf": ".inf", "-inf": "-.inf", "nan": ".nan"}.get(text, text)
+
+
+def _quoted(text: str) -> str:
+    """Double quotes, and an escape for whatever could be taken for a line break or cannot be seen."""
+    return '"' + "".join(c if c.isprintable() and c not in '"\\' else f"\\U{ord(c):08x}" for c in text) + '"'
