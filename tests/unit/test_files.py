@@ -1,4 +1,5 @@
-import multiprocessing
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -10,9 +11,14 @@ from ensemble.files import atomic_write, locked, read_json, sha256_of_bytes, sha
 def test_a_failed_write_leaves_the_old_file_and_no_other(tmp_path: Path) -> None:
     path = tmp_path / "deep" / "a.txt"
     write_text(path, "old")
-    with pytest.raises(RuntimeError), atomic_write(path) as stream:
-        stream.write(b"half of the n")
-        raise RuntimeError
+
+    def fail() -> None:
+        with atomic_write(path) as stream:
+            stream.write(b"half of the n")
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fail()
     assert path.read_text() == "old"
     assert [entry.name for entry in path.parent.iterdir()] == ["a.txt"]
 
@@ -50,25 +56,25 @@ def test_hashes_agree(tmp_path: Path) -> None:
     assert sha256_of_file(tmp_path / "a") == sha256_of_bytes(b"abc")
 
 
-def _try_lock(path: Path, answers: "multiprocessing.Queue[str]") -> None:
-    try:
-        with locked(path):
-            answers.put("got it")
-    except ArtefactError as error:
-        answers.put(str(error))
+_TRY = """
+import sys
+from pathlib import Path
+from ensemble.errors import ArtefactError
+from ensemble.files import locked
+try:
+    with locked(Path(sys.argv[1])):
+        print("got it")
+except ArtefactError as error:
+    print(error)
+"""
 
 
 def test_a_second_process_is_refused_and_then_let_in(tmp_path: Path) -> None:
-    context = multiprocessing.get_context("spawn")
-    answers = context.Queue()
-
     def ask() -> str:
-        process = context.Process(target=_try_lock, args=(tmp_path / ".lock", answers))
-        process.start()
-        answer: str = answers.get(timeout=60)
-        process.join()
-        return answer
+        return subprocess.run(
+            [sys.executable, "-c", _TRY, str(tmp_path / ".lock")], capture_output=True, text=True, check=True
+        ).stdout
 
     with locked(tmp_path / ".lock"):
         assert "is in use by another process" in ask()
-    assert ask() == "got it"
+    assert ask() == "got it\n"
