@@ -24,7 +24,7 @@ def test_reserved_names(name: str) -> None:
 
 
 def test_only_dataset(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"found none\\. Train a member first"):
+    with pytest.raises(DataError, match=r"found none\. Train a member first"):
         only_dataset(tmp_path)
     for name in ("a", "b"):
         (tmp_path / name).mkdir()
