@@ -1,0 +1,113 @@
+"""Decoding many image files into one array on disk, on several threads (cv2 works without Python's lock)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+import cv2
+import numpy as np
+from numpy.lib import format as npy
+from numpy.typing import DTypeLike
+
+from ensemble.data.images import Pixels, preprocess, read_grey, sixteen_bit
+from ensemble.errors import DataError
+from ensemble.tables import shortened
+
+Progress = Callable[[int, int], None]
+
+_CHUNK = 256  # images that may wait to be written; bounds memory where the disk is slower than the threads
+
+
+@dataclass(frozen=True)
+class ImageSource:
+    """N files to decode.
+
+    Attributes:
+        root: The dataset's folder.
+        files: N paths relative to ``root``.
+        image_size: Height and width to resize to, in pixels.
+    """
+
+    root: Path
+    files: Sequence[str]
+    image_size: tuple[int, int]
+
+    def decode(self, file: str, dtype: DTypeLike) -> Pixels | DataError:
+        """One image, or what is wrong with it. Under ``uint16`` an 8-bit image is scaled before it is resized."""
+        try:
+            image = read_grey(self.root / file)
+        except DataError as error:
+            return error
+        return preprocess(sixteen_bit(image) if dtype == np.uint16 else image, self.image_size)
+
+
+def write_images(path: Path, source: ImageSource, *, workers: int, progress: Progress | None) -> None:
+    """Write the images as one ``.npy`` array of shape (N, H, W), in the order of the files.
+
+    The array is uint8, or uint16 if any file has 16 bits.
+
+    Args:
+        path: A new file.
+        source: What to decode.
+        workers: Threads.
+        progress: Called with images done and images in all, now and then.
+
+    Raises:
+        DataError: Some of the files cannot be decoded; names the first five and counts the rest.
+    """
+    first = source.decode(source.files[0], np.uint8)
+    started_with = np.uint16 if isinstance(first, np.ndarray) and first.dtype == np.uint16 else np.uint8
+    with _cv2_on_one_thread(), ThreadPoolExecutor(max(1, workers)) as pool:
+        if not _write_as(started_with, path, source, pool=pool, progress=progress):
+            _write_as(np.uint16, path, source, pool=pool, progress=progress)
+
+
+def _write_as(
+    dtype: type[np.uint8 | np.uint16],
+    path: Path,
+    source: ImageSource,
+    *,
+    pool: ThreadPoolExecutor,
+    progress: Progress | None,
+) -> bool:
+    """Whether ``dtype`` was wide enough. Nothing is worth keeping if it was not."""
+    problems: list[str] = []
+    total = len(source.files)
+    with path.open("wb") as stream:
+        _write_header(stream, dtype, (total, *source.image_size))
+        for start in range(0, total, _CHUNK):
+            chunk = source.files[start : start + _CHUNK]
+            for image in pool.map(lambda file: source.decode(file, dtype), chunk):
+                if isinstance(image, DataError):
+                    problems.append(str(image))
+                elif image.dtype != dtype:
+                    return False
+                else:
+                    stream.write(image.tobytes())
+            if progress is not None:
+                progress(start + len(chunk), total)
+    if problems:
+        raise DataError(f"{source.root}: {len(problems)} images cannot be used: {shortened(problems)}")
+    return True
+
+
+def _write_header(stream: BinaryIO, dtype: type[np.uint8 | np.uint16], shape: tuple[int, ...]) -> None:
+    """Written, not mapped: a full disk is then an error that can be read, and not the end of the process."""
+    descr = npy.dtype_to_descr(np.dtype(dtype))
+    npy.write_array_header_1_0(stream, {"descr": descr, "fortran_order": False, "shape": shape})
+
+
+@contextmanager
+def _cv2_on_one_thread() -> Iterator[None]:
+    """The images are shared out over threads already; cv2's own would only get in their way."""
+    threads = cv2.getNumThreads()
+    cv2.setNumThreads(0)
+    try:
+        yield
+    finally:
+        cv2.setNumThreads(threads)

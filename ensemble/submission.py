@@ -1,0 +1,173 @@
+"""The file to send: the template's ids, order, header, separator and line ends, with our decisions in it."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ensemble.errors import ArtefactError, DataError, first_few
+from ensemble.files import write_text
+from ensemble.tables import read_table, read_text
+
+_BYTE_ORDER_MARK = "\ufeff"
+_LINE_END = re.compile(r"\r\n|\n|\r")
+_LINE = re.compile(r"[^\r\n]*(?:\r\n|\n|\r)")
+
+
+@dataclass(frozen=True, eq=False)
+class Template:
+    """A sample submission.
+
+    Attributes:
+        path: Where it was read.
+        image_ids: Shape (N,), the first column, verbatim, unique, in the file's order.
+        class_names: The other columns, in the file's order.
+        head: The header as it stands in the file, with a byte-order mark if it has one, without its line end.
+        separator: Between fields.
+        newline: At the end of a line.
+        tail: What follows the last row: usually one line end, or nothing.
+    """
+
+    path: Path
+    image_ids: NDArray[np.str_]
+    class_names: tuple[str, ...]
+    head: str
+    separator: str
+    newline: str
+    tail: str
+
+    def __len__(self) -> int:
+        return len(self.image_ids)
+
+
+def read_template(path: Path) -> Template:
+    """Read a sample submission: a header, then an id and a value for every class in each row.
+
+    The values themselves are not looked at.
+
+    Raises:
+        DataError: The file cannot be read as a table, has no rows or no class columns, or names an id twice.
+    """
+    table = read_table(path)
+    image_ids = table.columns[table.header[0]]
+    problems = []
+    if len(table.header) < 2:
+        problems.append(f"expected an id and a column for every class, got only the column {table.header[0]!r}")
+    if not len(table):
+        problems.append("expected a row for every test image, got a header alone")
+    unique, counts = np.unique(image_ids, return_counts=True)
+    if len(double := unique[counts > 1]):
+        problems.append(f"expected every id once, but {len(double)} are there more often: {first_few(double)}")
+    if problems:
+        raise DataError.gather(f"{path} cannot be used as a template", problems)
+    text = read_text(path)
+    before = "".join(_LINE.findall(text)[: table.lines[0] - 1])
+    head = before.rstrip("\r\n")
+    newline = _LINE_END.findall(before, len(head))[0]
+    tail = text[len(text.rstrip("\r\n")) :]
+    return Template(path, image_ids, table.header[1:], _mark(path) + head, table.separator, newline, tail)
+
+
+def _mark(path: Path) -> str:
+    return _BYTE_ORDER_MARK if path.read_bytes().startswith(_BYTE_ORDER_MARK.encode()) else ""
+
+
+def write_submission(
+    path: Path,
+    template: Template,
+    image_ids: NDArray[np.str_],
+    class_names: Sequence[str],
+    decisions: NDArray[np.bool_],
+) -> None:
+    """Write the decisions into the template's form, read the file back and compare.
+
+    Args:
+        path: The file to write. What was there before is replaced.
+        template: Ids, order and form.
+        image_ids: Shape (n,), unique; any order, and rows that the template does not ask for are left out.
+        class_names: C names, in any order: columns are matched by name.
+        decisions: Shape (n, C), bool, in the order of ``image_ids`` and ``class_names``.
+
+    Raises:
+        DataError: The template asks for an image without a decision, or its columns are not the classes.
+        ArtefactError: What was read back is not what should have been written.
+    """
+    values = _in_template_order(template, image_ids, class_names, decisions)
+    write_text(path, _text(template, values))
+    verify_submission(path, template, values)
+
+
+def _in_template_order(
+    template: Template, image_ids: NDArray[np.str_], class_names: Sequence[str], decisions: NDArray[np.bool_]
+) -> NDArray[np.bool_]:
+    """Decisions in the template's rows and columns."""
+    if decisions.dtype != np.bool_ or decisions.shape != (len(image_ids), len(class_names)):
+        raise DataError(
+            f"expected decisions of shape {(len(image_ids), len(class_names))} (images, classes) and type bool, "
+            f"got {decisions.shape}, {decisions.dtype}"
+        )
+    problems = []
+    if sorted(template.class_names) != sorted(class_names):
+        problems.append(
+            f"its columns are {first_few(template.class_names, 20)}, but decisions were made for the classes "
+            f"{first_few(class_names, 20)}. Is it the template of another task?"
+        )
+    rows = {image_id: row for row, image_id in enumerate(image_ids.tolist())}
+    if len(rows) < len(image_ids):
+        problems.append(f"{len(image_ids)} decisions were given for only {len(rows)} different images")
+    if missing := [image_id for image_id in template.image_ids.tolist() if image_id not in rows]:
+        problems.append(
+            f"{len(missing)} of its {len(template)} images have no decision: {first_few(missing)}. Decisions were made "
+            f"for {len(rows)} images: {first_few(rows)}"
+        )
+    if problems:
+        raise DataError.gather(f"{template.path}: the template cannot be filled", problems)
+    columns = [list(class_names).index(name) for name in template.class_names]
+    order = [rows[image_id] for image_id in template.image_ids.tolist()]
+    return decisions[np.ix_(order, columns)]
+
+
+def _text(template: Template, values: NDArray[np.bool_]) -> str:
+    """The whole file."""
+    stream = io.StringIO(newline="")
+    writer = csv.writer(stream, delimiter=template.separator, lineterminator=template.newline)
+    for image_id, row in zip(template.image_ids.tolist(), values.astype(int).tolist(), strict=True):
+        writer.writerow([image_id, *row])
+    return template.head + template.newline + stream.getvalue().removesuffix(template.newline) + template.tail
+
+
+def verify_submission(path: Path, template: Template, values: NDArray[np.bool_]) -> None:
+    """Read a submission as its receiver will, and compare it with what it should hold.
+
+    Args:
+        path: The submission.
+        template: Its form.
+        values: Shape (N, C), bool, in the template's rows and columns.
+
+    Raises:
+        ArtefactError: It has another header, separator, ids, order or values.
+    """
+    try:
+        table, text = read_table(path), read_text(path)
+    except DataError as error:
+        raise ArtefactError(f"{path}: the submission cannot be read back ({error})") from error
+    problems = []
+    if not (_mark(path) + text).startswith(template.head + template.newline):
+        problems.append(f"expected the header {template.head!r}, got {first_few(table.header, 20)}")
+    if not np.array_equal(table.columns[table.header[0]], template.image_ids):
+        problems.append("the ids, or their order, are not the template's")
+    expected = np.where(values, "1", "0")
+    columns = list(zip(table.header[1:], expected.T, strict=False))
+    if len(table.header) - 1 != values.shape[1]:
+        problems.append(f"expected {values.shape[1]} classes, got {len(table.header) - 1}")
+    if wrong := [name for name, texts in columns if not np.array_equal(table.columns[name], texts)]:
+        problems.append(f"the columns {first_few(wrong)} do not hold the decisions")
+    if problems:
+        raise ArtefactError.gather(f"{path}: the submission that was written is not the one that was meant", problems)
