@@ -1,0 +1,123 @@
+"""A batch is a pure function of (seed, epoch, number): nothing about workers may change it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+import torch.multiprocessing
+
+from ensemble.data.augment import build_augmentation
+from ensemble.data.cache import build_cache
+from ensemble.data.loaders import Batch, EpochOrder, ImageRows, evaluation_loader, training_loader
+from ensemble.recipe import load_recipe
+
+N = 23
+
+
+@pytest.fixture(scope="module")
+def rows(tmp_path_factory: pytest.TempPathFactory) -> ImageRows:
+    root = tmp_path_factory.mktemp("images")
+    rng = np.random.default_rng(0)
+    files = [f"{number:02}.png" for number in range(N)]
+    for file in files:
+        cv2.imwrite(str(root / file), rng.integers(0, 256, (16, 16), dtype=np.uint8))
+    cache = build_cache(root / "cache", root, files, image_size=(16, 16), workers=1, progress=None)
+    labels = rng.integers(0, 2, (N, 3)).astype(np.float32)
+    return ImageRows(cache, cache.rows_of(np.array(files)), labels)
+
+
+@pytest.fixture
+def augment(tmp_path: Path):  # type: ignore[no-untyped-def]
+    path = tmp_path / "r.yaml"
+    path.write_text(
+        "model: {name: cnn2}\naugment: [{HorizontalFlip: {p: 0.5}}, {Affine: {rotate: [-20, 20], p: 0.9}}]\n"
+    )
+    return load_recipe(path).augment
+
+
+@pytest.fixture
+def start_method(request: pytest.FixtureRequest) -> Iterator[str]:
+    before = torch.multiprocessing.get_start_method()
+    torch.multiprocessing.set_start_method(request.param, force=True)
+    yield request.param
+    torch.multiprocessing.set_start_method(before, force=True)
+
+
+def epochs_of(rows: ImageRows, augment: object, *, workers: int, epochs: list[int]) -> list[list[Batch]]:
+    augmentation = build_augmentation(augment, (16, 16))  # type: ignore[arg-type]
+    loader = training_loader(rows, batch_size=5, seed=3, augmentation=augmentation, workers=workers, pin=False)
+    return [list(loader.epoch(epoch)) for epoch in epochs]
+
+
+def assert_same(one: list[Batch], other: list[Batch]) -> None:
+    assert len(one) == len(other)
+    for first, second in zip(one, other, strict=True):
+        for left, right in zip(first, second, strict=True):
+            assert torch.equal(left, right)
+
+
+@pytest.mark.parametrize("start_method", ["fork", "spawn"], indirect=True)
+def test_workers_change_nothing(rows: ImageRows, augment: object, start_method: str) -> None:
+    alone = epochs_of(rows, augment, workers=0, epochs=[0, 1])
+    helped = epochs_of(rows, augment, workers=2, epochs=[0, 1])
+    for one, other in zip(alone, helped, strict=True):
+        assert_same(one, other)
+
+
+def test_epochs_differ_and_can_be_made_in_any_order(rows: ImageRows, augment: object) -> None:
+    first, second = epochs_of(rows, augment, workers=0, epochs=[0, 1])
+    again_second, again_first = epochs_of(rows, augment, workers=0, epochs=[1, 0])
+    assert_same(first, again_first)
+    assert_same(second, again_second)
+    assert not torch.equal(torch.cat([batch.positions for batch in first]), torch.cat([b.positions for b in second]))
+    by_row = [
+        dict(
+            zip(torch.cat([b.positions for b in batches]).tolist(), torch.cat([b.images for b in batches]), strict=True)
+        )
+        for batches in (first, second)
+    ]
+    changed = sum(not torch.equal(by_row[0][row], by_row[1][row]) for row in range(N))
+    assert changed > N // 2
+
+
+def test_every_row_once_with_its_own_labels(rows: ImageRows, augment: object) -> None:
+    (batches,) = epochs_of(rows, augment, workers=0, epochs=[4])
+    positions = torch.cat([batch.positions for batch in batches])
+    assert sorted(positions.tolist()) == list(range(N))
+    labels = torch.cat([batch.labels for batch in batches])
+    assert torch.equal(labels, torch.from_numpy(rows.labels)[positions])
+
+
+def test_evaluation_is_in_order_and_not_augmented(rows: ImageRows) -> None:
+    batches = list(evaluation_loader(rows, batch_size=7, workers=0, pin=False).epoch(0))
+    images = torch.cat([batch.images for batch in batches])
+    assert images.dtype == torch.uint8
+    assert torch.equal(images[:, 0], torch.from_numpy(np.asarray(rows.cache.images)[rows.index]))
+
+
+@pytest.mark.parametrize(("n", "sizes"), [(11, [5, 6]), (10, [5, 5]), (12, [5, 5, 2]), (1, [1]), (6, [6])])
+def test_a_last_batch_of_one_joins_the_one_before(n: int, sizes: list[int]) -> None:
+    order = EpochOrder(n, 5, seed=0)
+    assert [len(positions) for positions in order.positions_of(0)] == sizes
+    assert len(order) == len(sizes)
+
+
+def test_evaluation_keeps_a_last_batch_of_one() -> None:
+    assert [len(positions) for positions in EpochOrder(11, 5, seed=None).positions_of(0)] == [5, 5, 1]
+
+
+def test_sixteen_bit_images_come_as_float(rows: ImageRows) -> None:
+    @dataclass
+    class Cache:
+        images: np.ndarray
+
+    deep = ImageRows(Cache(np.full((2, 4, 4), 65535, np.uint16)), np.arange(2), rows.labels[:2])  # type: ignore[arg-type]
+    (batch,) = evaluation_loader(deep, batch_size=2, workers=0, pin=False).epoch(0)
+    assert batch.images.dtype == torch.float32
+    assert float(batch.images.max()) == 1.0

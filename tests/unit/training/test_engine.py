@@ -1,0 +1,174 @@
+"""The loops, on a linear model and images that a test can reason about."""
+
+from __future__ import annotations
+
+import math
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from ensemble.data.loaders import BatchLoader, ImageRows, evaluation_loader, training_loader
+from ensemble.errors import TrainingDiverged
+from ensemble.training.engine import Pixels, StepSettings, TrainingState, predict_logits, train_one_epoch
+from ensemble.training.losses import build_loss
+from ensemble.training.optim import build_ema, build_optimizer, build_schedule, updates_in_epoch
+from ensemble.training.precision import choose_precision
+
+CPU = torch.device("cpu")
+SIZE = 4
+
+
+def make_rows(n: int, *, labels: np.ndarray | None = None) -> ImageRows:
+    rng = np.random.default_rng(0)
+    images = rng.integers(0, 256, (n, SIZE, SIZE), dtype=np.uint8)
+    if labels is None:
+        labels = (images[:, :2, 0] > 127).astype(np.float32)
+    return ImageRows(SimpleNamespace(images=images), np.arange(n, dtype=np.int64), labels)  # type: ignore[arg-type]
+
+
+def make_loader(rows: ImageRows, batch_size: int = 4) -> BatchLoader:
+    return training_loader(rows, batch_size=batch_size, seed=1, augmentation=None, workers=0, pin=False)
+
+
+def make_settings(**changes: object) -> StepSettings:
+    loss = build_loss("bce", pos_weight="none", labels=np.zeros((1, 2), np.float32))
+    settings = {
+        "loss": loss,
+        "pixels": Pixels(0.5, 0.25, CPU),
+        "precision": choose_precision("float32", CPU),
+        "accumulation_steps": 1,
+    }
+    return StepSettings(**{**settings, **changes})  # type: ignore[arg-type]
+
+
+def make_state(*, n_batches: int = 5, lr: float = 0.1, name: str = "sgd", ema: float | None = None) -> TrainingState:
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Flatten(), nn.Linear(SIZE * SIZE, 2))
+    optimizer = build_optimizer(model, name, lr=lr, weight_decay=0.0, args={})
+    schedule = build_schedule(optimizer, "none", updates_per_epoch=n_batches, epochs=1, warmup_epochs=0, min_lr=0.0)
+    return TrainingState(model, build_ema(model, ema), optimizer, schedule, choose_precision("float32", CPU).scaler())
+
+
+def weights(state: TrainingState) -> torch.Tensor:
+    return torch.cat([parameter.detach().flatten() for parameter in state.model.parameters()])
+
+
+def test_pixels_are_normalised_as_stated() -> None:
+    pixels = Pixels(0.485, 0.229, CPU)
+    images = torch.tensor([0, 128, 255], dtype=torch.uint8).reshape(3, 1, 1, 1)
+    expected = (np.array([0, 128, 255]) / 255 - 0.485) / 0.229
+    np.testing.assert_allclose(pixels(images).flatten(), expected, rtol=1e-5)
+    np.testing.assert_allclose(pixels(images.float() / 255).flatten(), expected, rtol=1e-5)
+
+
+def test_the_loss_of_an_epoch_is_the_mean_over_images() -> None:
+    rows = make_rows(10)
+    state = make_state(lr=1e-12)
+    stats = train_one_epoch(state, make_loader(rows), make_settings(), epoch=0)
+    logits = predict_logits(
+        state.model,
+        evaluation_loader(rows, batch_size=3, workers=0, pin=False),
+        pixels=Pixels(0.5, 0.25, CPU),
+        precision=choose_precision("float32", CPU),
+    )
+    expected = nn.functional.binary_cross_entropy_with_logits(torch.from_numpy(logits), torch.from_numpy(rows.labels))
+    assert stats.loss == pytest.approx(float(expected), rel=1e-5)
+    assert stats.images == 10
+
+
+def test_accumulated_batches_make_the_update_of_one_large_batch() -> None:
+    rows = make_rows(16)
+    ends = []
+    for batch_size, accumulation in ((8, 1), (4, 2), (2, 4)):
+        state = make_state()
+        train_one_epoch(state, make_loader(rows, batch_size), make_settings(accumulation_steps=accumulation), epoch=0)
+        assert state.updates == 2
+        ends.append(weights(state))
+    torch.testing.assert_close(ends[1], ends[0])
+    torch.testing.assert_close(ends[2], ends[0])
+
+
+def test_a_shorter_last_group_is_weighted_by_its_own_length() -> None:
+    rows = make_rows(12)
+    grouped, plain = make_state(), make_state()
+    train_one_epoch(grouped, make_loader(rows, 4), make_settings(accumulation_steps=2), epoch=0)
+    assert grouped.updates == updates_in_epoch(3, 2) == 2
+    loader = make_loader(rows, 4)
+    first, second, third = loader.order.positions_of(0)
+    for positions in (np.concatenate([first, second]), third):
+        plain.optimizer.zero_grad()
+        images = torch.from_numpy(rows.cache.images[positions]).unsqueeze(1)
+        logits = plain.model(Pixels(0.5, 0.25, CPU)(images))
+        nn.functional.binary_cross_entropy_with_logits(logits, torch.from_numpy(rows.labels[positions])).backward()
+        plain.optimizer.step()
+    torch.testing.assert_close(weights(grouped), weights(plain))
+
+
+def test_clipping_bounds_the_update() -> None:
+    rows = make_rows(4)
+    state = make_state(lr=1.0)
+    before = weights(state)
+    train_one_epoch(state, make_loader(rows, 4), make_settings(clip_norm=0.01), epoch=0)
+    # The first step of timm's SGD (Nesterov, momentum 0.9) is 1.9 gradients long.
+    assert float((weights(state) - before).norm()) == pytest.approx(0.019, rel=1e-3)
+
+
+def test_a_loss_that_is_not_finite_stops_the_run_and_says_where() -> None:
+    labels = np.zeros((12, 2), np.float32)
+    state = make_state()
+
+    class Breaks(nn.Module):
+        calls = 0
+
+        def forward(self, logits: torch.Tensor, _labels: torch.Tensor) -> torch.Tensor:
+            self.calls += 1
+            return logits.sum() * (math.nan if self.calls >= 2 else 0.0)
+
+    with pytest.raises(TrainingDiverged, match=r"from epoch 4, batch 2 \(learning rate 0\.1\)"):
+        train_one_epoch(state, make_loader(make_rows(12, labels=labels)), make_settings(loss=Breaks()), epoch=3)
+
+
+def test_ema_is_warmed_up_and_counts_updates() -> None:
+    state = make_state(ema=0.9999, lr=0.5)
+    start = weights(state)
+    for epoch in range(20):
+        train_one_epoch(state, make_loader(make_rows(20)), make_settings(), epoch=epoch)
+    assert state.ema is not None
+    assert state.updates == 100
+    average = torch.cat([parameter.detach().flatten() for parameter in state.ema.module.parameters()])
+    # Without warm-up a decay of 0.9999 would have moved it by 1 % of the way after 100 updates.
+    moved = float((average - start).norm() / (weights(state) - start).norm())
+    assert moved > 0.5
+    assert state.final_model() is state.ema.module
+
+
+def test_nan_labels_do_not_count() -> None:
+    labels = make_rows(8).labels.copy()
+    labels[:, 1] = np.nan
+    state = make_state()
+    before = weights(state)
+    stats = train_one_epoch(state, make_loader(make_rows(8, labels=labels)), make_settings(), epoch=0)
+    moved = (weights(state) - before).reshape(-1)
+    second_class = torch.cat([moved[SIZE * SIZE : 2 * SIZE * SIZE], moved[-1:]])
+    assert float(second_class.abs().max()) == 0.0
+    assert math.isfinite(stats.loss)
+
+
+def test_predictions_come_in_the_rows_order_whatever_the_batch() -> None:
+    state = make_state()
+    found = [
+        predict_logits(
+            state.model,
+            evaluation_loader(make_rows(11), batch_size=size, workers=0, pin=False),
+            pixels=Pixels(0.5, 0.25, CPU),
+            precision=choose_precision("float32", CPU),
+        )
+        for size in (11, 4, 1)
+    ]
+    assert found[0].shape == (11, 2)
+    assert found[0].dtype == np.float32
+    np.testing.assert_allclose(found[1], found[0], atol=1e-6)
+    np.testing.assert_allclose(found[2], found[0], atol=1e-6)

@@ -1,0 +1,94 @@
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from ensemble.errors import RecipeError
+from ensemble.training.losses import balanced_weights, build_loss
+from ensemble.training.optim import build_ema, build_optimizer, build_schedule
+
+
+def rates(name: str, *, epochs: int, per_epoch: int, warmup: float, min_lr: float = 0.0) -> tuple[list[float], str]:
+    optimizer = build_optimizer(nn.Linear(1, 1), "adam", lr=1.0, weight_decay=0.0, args={})
+    schedule = build_schedule(
+        optimizer, name, updates_per_epoch=per_epoch, epochs=epochs, warmup_epochs=warmup, min_lr=min_lr
+    )
+    found = []
+    for update in range(epochs * per_epoch):
+        schedule.set_for(update)
+        found.append(schedule.learning_rate())
+    return found, schedule.notice
+
+
+def test_cosine_climbs_to_the_full_rate_and_falls_to_the_least() -> None:
+    found, notice = rates("cosine", epochs=10, per_epoch=10, warmup=2, min_lr=0.01)
+    assert notice == ""
+    assert found[:20] == sorted(found[:20])
+    assert found[20] == pytest.approx(1.0)
+    assert found[20:] == sorted(found[20:], reverse=True)
+    assert 0.01 <= found[-1] < 0.02
+    assert all(rate > 0 for rate in found)
+
+
+def test_no_schedule_is_a_constant_rate() -> None:
+    assert set(rates("none", epochs=2, per_epoch=3, warmup=0)[0]) == {1.0}
+
+
+def test_no_schedule_still_warms_up() -> None:
+    found, _ = rates("none", epochs=4, per_epoch=10, warmup=1)
+    assert found[0] < 0.1 + 1e-9
+    assert set(found[10:]) == {1.0}
+
+
+@pytest.mark.parametrize("warmup", [2, 5])
+def test_a_warmup_as_long_as_the_run_is_cut_and_said(warmup: float) -> None:
+    found, notice = rates("cosine", epochs=2, per_epoch=10, warmup=warmup)
+    assert notice == f"warm-up of {warmup} epochs is not shorter than the run of 2: cut to 10 updates"
+    assert max(found) == pytest.approx(1.0)
+
+
+def test_a_one_update_run_uses_the_full_rate() -> None:
+    found, _ = rates("cosine", epochs=1, per_epoch=1, warmup=1)
+    assert found == [pytest.approx(1.0)]
+
+
+def test_unknown_optimizer_and_arguments_are_refused() -> None:
+    with pytest.raises(RecipeError, match="timm has no optimizer 'adamm'"):
+        build_optimizer(nn.Linear(1, 1), "adamm", lr=1.0, weight_decay=0.0, args={})
+    with pytest.raises(RecipeError, match="does not take these settings"):
+        build_optimizer(nn.Linear(1, 1), "adam", lr=1.0, weight_decay=0.0, args={"wheels": 4})
+
+
+def test_no_decay_no_average() -> None:
+    assert build_ema(nn.Linear(1, 1), None) is None
+
+
+def test_balanced_weights() -> None:
+    labels = np.array([[1, 0, 1], [0, 0, 1], [0, 0, 1], [np.nan, 0, 1]], np.float32)
+    np.testing.assert_allclose(balanced_weights(labels), [2.0, 1.0, 1.0])
+
+
+def test_positive_weights_scale_the_positives() -> None:
+    labels = torch.tensor([[1.0], [0.0]])
+    logits = torch.zeros(2, 1)
+    plain = build_loss("bce", pos_weight="none", labels=labels.numpy())(logits, labels)
+    weighted = build_loss("bce", pos_weight=[3.0], labels=labels.numpy())(logits, labels)
+    assert float(plain) == pytest.approx(np.log(2))
+    assert float(weighted) == pytest.approx(2 * np.log(2))
+
+
+def test_loss_errors() -> None:
+    with pytest.raises(RecipeError, match=r"expected one number for each of the 2 classes, got 3"):
+        build_loss("bce", pos_weight=[1, 2, 3], labels=np.zeros((1, 2), np.float32))
+    with pytest.raises(RecipeError, match=r"loss\.name: expected bce, got 'mse'"):
+        build_loss("mse", pos_weight="none", labels=np.zeros((1, 2), np.float32))
+
+
+def test_a_batch_without_labels_costs_nothing() -> None:
+    loss = build_loss("bce", pos_weight="none", labels=np.zeros((1, 1), np.float32))
+    logits = torch.zeros(2, 1, requires_grad=True)
+    value = loss(logits, torch.full((2, 1), float("nan")))
+    value.backward()
+    assert float(value.detach()) == 0.0
+    assert logits.grad is not None
+    assert float(logits.grad.abs().sum()) == 0.0
