@@ -93,7 +93,7 @@ def parse_yaml_value(text: str) -> Any:
     """
     data, _, problems = _parse(text)
     if problems:
-        raise ValueError(problems[0].split(": ", 1)[1])
+        raise ValueError(problems[0].split(": ", 1)[1].replace(" that starts on line 1", ""))
     return data
 
 
@@ -110,7 +110,7 @@ def describe(value: Any) -> str:
     if value is None:
         return "nothing"
     kinds = {dict: "the mapping", list: "the list", str: "the text", bool: "the truth value", float: "the number"}
-    shown = _flow(value)
+    shown = flow_text(value)
     return f"{kinds.get(type(value), 'the number')} {shown if len(shown) <= 60 else shown[:57] + '...'}"
 
 
@@ -225,17 +225,18 @@ def _plain_value(text: str) -> str | int | float | bool | None:
 
 def _block(key: str, value: Any) -> list[str]:
     if isinstance(value, dict) and value:
-        return [f"{_flow(key)}:", *(f"  {_flow(part)}: {_flow(inner)}" for part, inner in value.items())]
+        return [f"{flow_text(key)}:", *(f"  {flow_text(part)}: {flow_text(inner)}" for part, inner in value.items())]
     if isinstance(value, list) and value:
-        return [f"{_flow(key)}:", *(f"  - {_flow(item)}" for item in value)]
-    return [f"{_flow(key)}: {_flow(value)}"]
+        return [f"{flow_text(key)}:", *(f"  - {flow_text(item)}" for item in value)]
+    return [f"{flow_text(key)}: {flow_text(value)}"]
 
 
-def _flow(value: Any) -> str:
+def flow_text(value: Any) -> str:
+    """``value`` in one line of YAML."""
     if isinstance(value, Mapping):
-        return "{" + ", ".join(f"{_flow(str(key))}: {_flow(inner)}" for key, inner in value.items()) + "}"
+        return "{" + ", ".join(f"{flow_text(str(key))}: {flow_text(inner)}" for key, inner in value.items()) + "}"
     if isinstance(value, list | tuple):
-        return "[" + ", ".join(map(_flow, value)) + "]"
+        return "[" + ", ".join(map(flow_text, value)) + "]"
     if isinstance(value, str):
         return value if _PLAIN.fullmatch(value) and isinstance(_plain_value(value), str) else _quoted(value)
     if value is None or isinstance(value, bool):

@@ -1,0 +1,113 @@
+"""From a YAML file to a ``Recipe``, or to one error that lists everything that is wrong."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from ensemble.errors import RecipeError
+from ensemble.recipe.keys import dotted, suggestion
+from ensemble.recipe.overrides import Override, apply_overrides, override_of, parse_overrides
+from ensemble.recipe.schema import Recipe
+from ensemble.recipe_files import list_recipes
+from ensemble.yaml_text import YamlDocument, describe, load_yaml
+
+# What was expected, by pydantic's name of the error; the braces are filled from its context.
+_EXPECTED = {
+    "string_type": "text",
+    "bool_type": "true or false",
+    "int_type": "a whole number",
+    "float_type": "a number",
+    "finite_number": "a finite number",
+    "greater_than": "more than {gt:g}",
+    "greater_than_equal": "{ge} or more",
+    "less_than": "less than {lt:g}",
+    "less_than_equal": "{le} or less",
+    "literal_error": "{expected}",
+    "string_too_short": "a name",
+    "tuple_type": "a list",
+    "dict_type": "a mapping (key: value)",
+    "model_type": "a mapping (key: value)",
+    "expected": "{what}",
+}
+
+
+def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
+    """Read and check a recipe.
+
+    ``data.path`` and ``model.pretrained`` stay as written: relative to the current working directory, not to the file.
+
+    Args:
+        path: The YAML file.
+        overrides: ``key.key=value`` each, the value in YAML; they go before the file, later ones before earlier ones.
+
+    Raises:
+        RecipeError: Listing everything that is wrong, each with its line or ``--set``, the key, what was expected and
+            what was got. Names of models and transforms are not looked up here.
+    """
+    if not path.exists():
+        raise RecipeError(f"{path}: there is no such recipe{_remedy(path)}")
+    document = load_yaml(path, error=RecipeError)
+    given, problems = parse_overrides(overrides)
+    data = apply_overrides(document.data, given)
+    try:
+        # As JSON, for there pydantic's strictness knows that lists stand for tuples and text for paths.
+        recipe = Recipe.model_validate_json(json.dumps(data))
+    except ValidationError as error:
+        details = sorted(map(dict, error.errors(include_url=False)), key=lambda detail: _line(detail, document))
+        problems += [_problem(detail, document, given) for detail in details]
+        raise RecipeError.gather(f"{path} cannot be used", problems) from error
+    if problems:
+        raise RecipeError.gather(f"{path} cannot be used", problems)
+    return recipe
+
+
+def _remedy(path: Path) -> str:
+    names = [found.name for found in list_recipes()]
+    stem = path.with_suffix("").name
+    if stem in names:
+        return f". One of that name comes with the package: python -m ensemble.train --copy {stem}"
+    return f". Those that come with the package: {', '.join(names)} (python -m ensemble.train --copy NAME)"
+
+
+def _place(detail: Mapping[str, Any]) -> tuple[str | int, ...]:
+    """The key that an error is about. Errors of the recipe as a whole name it in their context."""
+    return tuple(detail.get("ctx", {}).get("key", detail["loc"]))
+
+
+def _line(detail: Mapping[str, Any], document: YamlDocument) -> int:
+    return document.line_of(_place(detail))
+
+
+def _problem(detail: Mapping[str, Any], document: YamlDocument, overrides: Sequence[Override]) -> str:
+    place = _place(detail)
+    where = override_of(place, overrides) or f"line {_line(detail, document)}"
+    return f"{where}: {dotted(place)}: {_complaint(detail, place)}"
+
+
+def _complaint(detail: Mapping[str, Any], place: tuple[str | int, ...]) -> str:
+    kind = detail["type"]
+    if kind == "extra_forbidden":
+        return f"unknown key{suggestion(place)}"
+    if kind == "missing":
+        return "this key is missing"
+    if kind not in _EXPECTED:
+        return str(detail["msg"])
+    wanted = _EXPECTED[kind].format(**detail.get("ctx", {}))
+    if kind == "literal_error":
+        wanted = wanted.replace("'", "")
+    return f"expected {wanted}, got {describe(_at(detail, place))}"
+
+
+def _at(detail: Mapping[str, Any], place: tuple[str | int, ...]) -> Any:
+    """The offending value; an error of the recipe as a whole holds all of it."""
+    value = detail["input"]
+    if detail["loc"] == place:
+        return value
+    for key in place:
+        value = value[key]
+    return value
