@@ -30,7 +30,8 @@ def oracle_thresholds(true_probabilities: ArrayLike) -> NDArray[np.float64]:
         true_probabilities: Shape (N, C), in [0, 1].
 
     Returns:
-        Shape (C,), float64; positive iff probability >= threshold. 2.0 (none) for a class that cannot occur, or without rows.
+        Shape (C,), float64; positive iff probability >= threshold. 2.0 (none) for a class that
+        cannot occur, or without rows.
 
     Raises:
         ArrayError: ``true_probabilities`` is not so.

@@ -1,0 +1,34 @@
+# make demo    from a fresh clone: install, draw phantoms, train three small members, blend, report, submission
+# make test    from a fresh clone: install, lint, types, layer contracts, all tests
+# make clean   forget the environment, the demo data and its runs
+#
+# Without a GPU, PyPI's torch for Linux brings gigabytes of CUDA along. The CPU build alone:
+#   PIP_EXTRA_INDEX_URL=https://download.pytorch.org/whl/cpu make demo
+
+PYTHON ?= python3
+BIN := .venv/bin
+INSTALLED := .venv/installed
+DEMO := data/demo
+MEMBERS := cnn2 lstm resnet18
+
+.PHONY: demo test clean
+
+demo: $(INSTALLED)
+	$(BIN)/python -m ensemble.demo $(DEMO)
+	for member in $(MEMBERS); do $(BIN)/python -m ensemble.train recipes/demo/$$member.yaml --all-folds || exit; done
+	$(BIN)/python -m ensemble.blend --data $(DEMO)
+
+test: $(INSTALLED)
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+	$(BIN)/python -m pytest
+
+$(INSTALLED): pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --editable ".[dev]"
+	touch $@
+
+clean:
+	rm -rf .venv $(DEMO) runs/demo build dist
