@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from ensemble.dataset.ids import split_ending
 from ensemble.dataset.settings import SPLITS, DatasetSettings
 from ensemble.errors import DataError
 
@@ -153,8 +155,5 @@ def _holds(path: Path, known: set[str], n_lines: int = 20) -> bool:
         return False
     with path.open("rb") as stream:
         first = [stream.readline(10_000).decode("utf-8-sig", errors="replace") for _ in range(n_lines)]
-    return any(field.strip(' "\r\n') in known for line in first for field in _fields(line))
-
-
-def _fields(line: str) -> Sequence[str]:
-    return line.replace(";", ",").replace("\t", ",").split(",")
+    fields = (field.strip(' "\r\n') for line in first for field in re.split(r"[,;\t]", line))
+    return any(field in known or split_ending(field)[0] in known for field in fields)

@@ -1,0 +1,111 @@
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from ensemble.dataset import read_dataset
+from ensemble.errors import DataError
+
+
+def _train(*ids: str) -> dict[str, str | None]:
+    rows = "".join(f"{image_id},1\n" for image_id in ids)
+    return {"train_labels.csv": f"id,one\n{rows}", "val_labels.csv": None, "sample_submission.csv": None}
+
+
+def test_ids_with_and_without_endings_in_any_case(make):
+    images = ["images/007.PNG", "images/NA.jpeg", "images/c.TIF", "images/p1/a.webp", "images/d.e.bmp"]
+    dataset = read_dataset(make(_train("007", "NA.jpeg", "c.tif", "p1/a", "d.e"), images))
+    assert dataset.train.image_files.tolist() == images
+    assert dataset.train.image_ids.tolist() == ["007", "NA.jpeg", "c.tif", "p1/a", "d.e"]
+
+
+def test_the_very_name_comes_before_another_spelling(make, tmp_path):
+    folder = make(_train("a.png"), ["images/a.png", "images/a.PNG"])
+    assert read_dataset(folder).train.image_files.tolist() == ["images/a.png"]
+
+
+def test_ids_that_name_the_image_folder(make):
+    dataset = read_dataset(make(_train("images/a.png"), ["images/a.png"]))
+    assert dataset.train.image_files.tolist() == ["images/a.png"]
+
+
+def test_missing_images_are_counted_named_and_where_they_were_looked_for(make):
+    ids = [f"x{index}" for index in range(7)]
+    with pytest.raises(DataError) as caught:
+        read_dataset(make(_train("a", *ids), ["images/a.png", "images/X1.png"]))
+    text = str(caught.value)
+    assert "7 of 8 train images are missing: 'x0', 'x1', 'x2', 'x3', 'x4' (+2 more)" in text
+    assert "Looked in images/ (holds e.g. '" in text
+    assert ".png .jpg .jpeg .bmp .tif .tiff .webp" in text
+    assert "dataset.yaml (images: FOLDER)" in text
+
+
+def test_an_id_that_matches_two_files_is_refused_by_name(make):
+    with pytest.raises(DataError, match=r"1 train ids match more than one file: 'a' \(images/a.jpg, images/a.png\)"):
+        read_dataset(make(_train("a"), ["images/a.png", "images/a.jpg"]))
+    with pytest.raises(DataError, match=r"'a' \(a.png, images/a.jpg, images/a.png\)"):
+        read_dataset(make(_train("a"), ["a.png"]))
+
+
+def test_two_ids_of_one_file_are_refused(make):
+    with pytest.raises(DataError, match=r"expected one id a file, but 1 files have more: 'a.PNG' = 'a.png'"):
+        read_dataset(make(_train("a.PNG", "a.png"), ["images/a.png"]))
+
+
+def test_folders_and_foreign_files_are_no_images(make):
+    folder = make(_train("a", "b"), ["images/a.png/x", "images/b.txt"])
+    with pytest.raises(DataError, match="2 of 2 train images are missing"):
+        read_dataset(folder)
+
+
+def test_unfit_ids_are_refused_and_never_looked_up(make, tmp_path):
+    (tmp_path / "x.png").touch()
+    with pytest.raises(DataError) as caught:
+        read_dataset(make(_train("a", "../../x", "../x", "/etc/passwd"), ["images/a.png"]))
+    assert "3 texts cannot be image ids: '../../x' (line 3), '../x' (line 4)" in str(caught.value)
+    assert "missing" not in str(caught.value)
+
+
+def test_links_that_lead_out_are_refused(make, tmp_path):
+    folder = make(_train("a", "b", "p/c"), ["images/a.png"])
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    for name in ("b", "c"):
+        (outside / f"{name}.png").touch()
+    (folder / "images" / "b.png").symlink_to(outside / "b.png")
+    (folder / "images" / "p").symlink_to(outside)
+    with pytest.raises(DataError, match=r"2 images \('b', 'p/c'\) of the train rows are links that lead out"):
+        read_dataset(folder)
+
+
+def test_links_inside_and_broken_links(make):
+    folder = make(_train("a", "b", "c"), ["images/a.png", "images/deep/b.png"])
+    (folder / "images" / "b.png").symlink_to("deep/b.png")
+    (folder / "images" / "c.png").symlink_to("nowhere.png")
+    with pytest.raises(DataError, match="1 of 3 train images are missing: 'c'"):
+        read_dataset(folder)
+    (folder / "images" / "c.png").unlink()
+    (folder / "images" / "c.png").touch()
+    assert read_dataset(folder).train.image_files.tolist() == ["images/a.png", "images/b.png", "images/c.png"]
+
+
+def test_the_folder_and_its_image_folders_may_be_links(make, tmp_path):
+    folder = make(_train("a", "p/b"), ())
+    store = tmp_path / "store"
+    (store / "p").mkdir(parents=True)
+    (store / "a.png").touch()
+    (store / "p" / "b.png").touch()
+    (folder / "images").symlink_to(store)
+    (tmp_path / "link").symlink_to(folder)
+    dataset = read_dataset(tmp_path / "link")
+    assert dataset.train.image_files.tolist() == ["images/a.png", "images/p/b.png"]
+    assert dataset.name == "set"
+
+
+def test_many_ids_take_no_time(make):
+    ids = [f"p{index % 50}/{index:05d}" for index in range(2_000)]
+    folder = make(_train(*ids), [f"images/{image_id}.png" for image_id in ids])
+    start = time.perf_counter()
+    read_dataset(folder)
+    assert time.perf_counter() - start < 5  # an index a folder takes 0.05 s; a search for every id would take minutes

@@ -1,0 +1,152 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from ensemble.dataset import read_dataset
+from ensemble.errors import DataError
+
+
+def test_a_dataset_is_read_without_configuration(make):
+    dataset = read_dataset(make())
+    assert dataset.name == "set"
+    assert dataset.class_names == ("one", "two")
+    assert dataset.train.image_ids.tolist() == ["a", "b", "c"]
+    np.testing.assert_array_equal(dataset.train.labels, [[1, 0], [0, 1], [0, 0]])
+    assert dataset.train.labels.dtype == np.float64
+    assert dataset.train.image_files.tolist() == ["images/a.png", "images/b.png", "images/c.png"]
+    assert dataset.holdout.image_ids.tolist() == ["d"]
+    assert dataset.test.image_ids.tolist() == ["e", "f"]
+    assert dataset.test.labels is None
+    assert dataset.template == dataset.path / "sample_submission.csv"
+    assert dataset.groups_source == "no groups: every image counted as independent"
+    assert dataset.unused_tables == ()
+    assert (dataset.n_folds, dataset.fold_seed, dataset.holdout_wanted) == (None, None, None)
+
+
+def test_training_labels_alone_are_enough(make):
+    dataset = read_dataset(make({"val_labels.csv": None, "sample_submission.csv": None}))
+    assert dataset.holdout is None
+    assert dataset.test is None
+    assert dataset.template is None
+
+
+def test_only_tables_are_read_where_images_are_not_wanted(make):
+    dataset = read_dataset(make(images=()), images=False)
+    assert dataset.train.image_files.shape == (0,)
+    assert len(dataset.train) == 3
+
+
+def test_label_columns_of_the_holdout_are_matched_by_name(make):
+    dataset = read_dataset(make({"val_labels.csv": "id,two,one\nd,1,0\n"}))
+    np.testing.assert_array_equal(dataset.holdout.labels, [[0, 1]])
+
+
+def test_floats_and_empty_labels(make):
+    dataset = read_dataset(make({"train_labels.csv": "id,one,two\na,1.0, 0\nb,,NaN\nc,0,1\n"}))
+    np.testing.assert_array_equal(dataset.train.labels, [[1, 0], [np.nan, np.nan], [0, 1]])
+
+
+def test_dataset_yaml_names_what_differs(make):
+    folder = make(
+        {
+            "train_labels.csv": None,
+            "tables.csv": "patient,scan,one,two,age\np1,a,1,0,60\np2,b,0,1,61\n",
+            "dataset.yaml": "name: mine\ntrain_labels: tables.csv\nid_column: scan\ngroup_column: patient\n"
+            "class_names: [two, one]\nn_folds: 3\nfold_seed: 7\nholdout: false\nimages: images\n",
+            "val_labels.csv": "patient,scan,one,two\np1,d,1,0\n",
+        }
+    )
+    dataset = read_dataset(folder)
+    assert dataset.name == "mine"
+    assert dataset.class_names == ("two", "one")
+    np.testing.assert_array_equal(dataset.train.labels, [[0, 1], [1, 0]])
+    assert dataset.train.groups.tolist() == ["p1", "p2"]
+    assert dataset.groups_source == "column 'patient' of tables.csv + val_labels.csv"
+    assert (dataset.n_folds, dataset.fold_seed, dataset.holdout_wanted) == (3, 7, False)
+
+
+def test_tables_that_hold_ids_and_were_not_read_are_named(make):
+    folder = make(
+        {
+            "findings.csv": "name;x\nq;1\na.png;2\n",
+            "notes.csv": "what,when\nnothing,never\n",
+            "valid.csv": "id,one\ng,1\n",
+        },
+        images=[*(f"images/{name}.png" for name in "abcdef"), "images/g.png"],
+    )
+    assert read_dataset(folder).unused_tables == ("findings.csv", "valid.csv")
+
+
+def test_true_probabilities_are_aligned_with_the_training_rows(make):
+    text = "id,two,one\nc.png,0.1,0.2\na.png,0.3,0.4\nb.png,0.5,0.6\nd,0,1\n"
+    dataset = read_dataset(make({"true_probabilities.csv": text}))
+    np.testing.assert_array_equal(dataset.true_probabilities, [[0.4, 0.3], [0.6, 0.5], [0.2, 0.1]])
+    assert dataset.unused_tables == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("id,one,two\na,0,0\n", r"true_probabilities.csv: 2 images \('b', 'c'\) of the train rows are missing"),
+        ("id,one,two\na,0,2\nb,0,0\nc,0,0\n", "expected probabilities from 0 to 1"),
+        ("id,one\na,0\nb,0\nc,0\n", "'two' are missing"),
+    ],
+)
+def test_true_probabilities_that_do_not_fit(make, text, message):
+    with pytest.raises(DataError, match=message):
+        read_dataset(make({"true_probabilities.csv": text}))
+
+
+@pytest.mark.parametrize(
+    ("tables", "message"),
+    [
+        (
+            {"train_labels.csv": "id,one,two\na,1,0\nb,2,yes\nc,0.5,0\n"},
+            r"train_labels.csv, class 'one': expected 0 or 1 \(empty: not labelled\), got line 3: '2', line 4: '0.5'",
+        ),
+        ({"train_labels.csv": "id,one,two\na,1,0\nb,0,yes\n"}, "class 'two': .*line 3: 'yes'"),
+        ({"train_labels.csv": "id,age\na,60\nb,61\n"}, "If the column is no class, list class_names"),
+        ({"train_labels.csv": "id\na\n"}, "expected a column for every class, got only 'id'"),
+        ({"train_labels.csv": "id,one,two\n"}, "expected a row for every image, got a header alone"),
+        (
+            {"val_labels.csv": "id,one\nd,1\n"},
+            "val_labels.csv: expected the training table's classes .*'two' are missing",
+        ),
+        ({"val_labels.csv": "id,one,two,six\nd,1,1,1\n"}, "the columns 'six' are not among"),
+        ({"sample_submission.csv": "id,class\ne,0\n"}, "sample_submission.csv: expected the training table's classes"),
+        ({"dataset.yaml": "class_names: [one, ten]\n"}, "dataset.yaml names the classes 'ten', but"),
+        ({"dataset.yaml": "id_column: scan\n"}, "dataset.yaml names the id_column 'scan', which is not there"),
+        ({"dataset.yaml": "group_column: who\n"}, "names the group_column 'who', but the columns are"),
+    ],
+)
+def test_tables_that_cannot_be_used(make, tables, message):
+    with pytest.raises(DataError, match=message):
+        read_dataset(make(tables))
+
+
+def test_all_problems_of_all_files_come_together(make):
+    folder = make(
+        {
+            "train_labels.csv": "id,one,two\na,1,0\n../../x,0,1\nc,0,3\nc,0,0\n",
+            "val_labels.csv": "id,one,two\na.png,1,1,1\n",
+            "sample_submission.csv": "id,one,two\nzz,0,0\n",
+        }
+    )
+    with pytest.raises(DataError) as caught:
+        read_dataset(folder)
+    text = str(caught.value)
+    assert "cannot be used as a dataset, 5 problems" in text
+    for part in ("'../../x' (line 3)", "line 4: '3'", "'c' (line 4, line 5", "line 2 has 4", "'zz'"):
+        assert part in text
+
+
+def test_reading_a_dataset_needs_neither_torch_nor_cv2():
+    code = (
+        "import sys, ensemble.dataset, ensemble.submission; "
+        "sys.exit(sorted({'torch', 'timm', 'cv2', 'albumentations', 'pandas', 'ruamel.yaml'} & set(sys.modules)) or 0)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False, capture_output=True).returncode == 0
