@@ -42,6 +42,8 @@ def read_grey(path: Path) -> Pixels:
         raise DataError(f"{path}: expected 8 or 16 bits a channel, got {pixels.dtype}. Convert the image")
     if pixels.ndim == 2:
         return pixels
+    if pixels.shape[2] > 4:
+        raise DataError(f"{path}: expected grey or RGB, with or without alpha, got {pixels.shape[2]} channels")
     *colours, alpha = cv2.split(pixels) if pixels.shape[2] in (2, 4) else (*cv2.split(pixels), None)
     grey = _grey_of(colours)
     return grey if alpha is None else _over_black(grey, alpha)
@@ -55,8 +57,11 @@ def _decode(path: Path) -> NDArray[Any]:
         raise DataError(f"{path}: the image file is missing") from error
     except OSError as error:
         raise DataError(f"{path}: the image file cannot be read ({error.strerror})") from error
-    # cv2 says nothing of an image that it cannot decode but None, and stumbles over an empty one.
-    pixels = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_UNCHANGED) if content else None
+    try:
+        # cv2 answers None for most damage, and raises for an empty file or one that claims to be enormous.
+        pixels = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_UNCHANGED)
+    except cv2.error:
+        pixels = None
     if pixels is None:
         raise DataError(f"{path}: expected an image, but its {len(content)} bytes cannot be decoded. Is it damaged?")
     return np.asarray(pixels)

@@ -13,6 +13,8 @@ from ensemble.dataset.settings import DatasetSettings
 from ensemble.errors import first_few
 from ensemble.tables import TextTable, parse_numbers, shortened
 
+RESERVED_COLUMNS = ("image_id", "fold", "group")
+
 
 @dataclass(frozen=True, eq=False)
 class IdTable:
@@ -56,13 +58,23 @@ def classes_of(table: TextTable, settings: DatasetSettings, problems: list[str])
         names = tuple(name for name in table.header if name not in others)
         if not names:
             problems.append(f"{table.path.name}: expected a column for every class, got only {first_few(table.header)}")
-        return names
+        return _not_reserved(table, names, problems)
     if missing := [name for name in settings.class_names if name not in table.columns or name in others]:
         problems.append(
             f"{table.path.name}: dataset.yaml names the classes {first_few(missing)}, but the table's columns are "
             f"{first_few(table.header, 20)}"
         )
-    return settings.class_names
+    return _not_reserved(table, settings.class_names, problems)
+
+
+def _not_reserved(table: TextTable, names: tuple[str, ...], problems: list[str]) -> tuple[str, ...]:
+    """The names; a problem is noted for those that prediction tables and fold files use for something else."""
+    if reserved := [name for name in names if name in RESERVED_COLUMNS]:
+        problems.append(
+            f"{table.path.name}: a class cannot be called {first_few(reserved)}. Rename the column, or say in "
+            "dataset.yaml what it is: group_column, or class_names without it"
+        )
+    return names
 
 
 def same_classes(table: TextTable, class_names: Sequence[str], settings: DatasetSettings, problems: list[str]) -> bool:
@@ -102,5 +114,9 @@ def read_labels(table: TextTable, class_names: Sequence[str], problems: list[str
 def _wrong_labels(table: TextTable, name: str, wrong: NDArray[np.intp]) -> str:
     texts = table.columns[name]
     shown = shortened([f"line {table.lines[row]}: {str(texts[row])!r}" for row in wrong])
-    hint = ". If the column is no class, list class_names in dataset.yaml" if 2 * len(wrong) > len(table) else ""
+    hint = (
+        ". If the column is no class, name the classes (class_names) in dataset.yaml"
+        if 2 * len(wrong) > len(table)
+        else ""
+    )
     return f"{table.path.name}, class {name!r}: expected 0 or 1 (empty: not labelled), got {shown}{hint}"

@@ -96,6 +96,13 @@ def test_another_depth_is_refused(tmp_path):
         read_grey(tmp_path / "a.tiff")
 
 
+def test_more_channels_than_colour_and_alpha_are_refused(tmp_path, monkeypatch):
+    (tmp_path / "a.tiff").touch()
+    monkeypatch.setattr(cv2, "imdecode", lambda *_: np.zeros((2, 2, 5), np.uint8))
+    with pytest.raises(DataError, match="expected grey or RGB, with or without alpha, got 5 channels"):
+        read_grey(tmp_path / "a.tiff")
+
+
 def test_sixteen_bit_keeps_black_and_white():
     assert sixteen_bit(np.array([[0, 1, 255]], np.uint8)).tolist() == [[0, 257, 65535]]
     image = np.array([[3]], np.uint16)

@@ -109,7 +109,12 @@ def test_true_probabilities_that_do_not_fit(make, text, message):
             r"train_labels.csv, class 'one': expected 0 or 1 \(empty: not labelled\), got line 3: '2', line 4: '0.5'",
         ),
         ({"train_labels.csv": "id,one,two\na,1,0\nb,0,yes\n"}, "class 'two': .*line 3: 'yes'"),
-        ({"train_labels.csv": "id,age\na,60\nb,61\n"}, "If the column is no class, list class_names"),
+        ({"train_labels.csv": "id,age\na,60\nb,61\n"}, "If the column is no class, name the classes"),
+        (
+            {"train_labels.csv": "id,group,one,two\na,0,1,0\n"},
+            r"a class cannot be called 'group'. Rename the column, or say in dataset.yaml what it is: group_column",
+        ),
+        ({"dataset.yaml": "class_names: [fold]\n"}, "a class cannot be called 'fold'"),
         ({"train_labels.csv": "id\na\n"}, "expected a column for every class, got only 'id'"),
         ({"train_labels.csv": "id,one,two\n"}, "expected a row for every image, got a header alone"),
         (
