@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from ensemble.dataset.ids import IdLookup, listed
+from ensemble.dataset.ids import IdLookup, is_fit, listed
 from ensemble.dataset.labels import IdTable
 from ensemble.dataset.splits import Dataset
 from ensemble.errors import DataError, first_few
@@ -59,7 +59,8 @@ def _groups_of(
     split: str, image_ids: NDArray[np.str_], lookup: IdLookup, groups: NDArray[np.str_], problems: list[str]
 ) -> NDArray[np.str_] | None:
     found = lookup.find_all(image_ids)
-    missing = image_ids[found < 0]
+    # Ids that are unfit were refused before: a missing group is not their trouble.
+    missing = [image_id for image_id in image_ids[found < 0].tolist() if is_fit(image_id)]
     if split == "test" and len(missing) == len(image_ids):
         return None
     if len(missing):

@@ -67,6 +67,12 @@ def test_unfit_ids_are_refused_and_never_looked_up(make, tmp_path):
     assert "missing" not in str(caught.value)
 
 
+def test_unfit_ids_are_complained_of_once(make):
+    with pytest.raises(DataError) as caught:
+        read_dataset(make({**_train("a", "../x"), "groups.csv": "id,group\na,1\n"}, ["images/a.png"]))
+    assert str(caught.value).count("../x") == 1
+
+
 def test_links_that_lead_out_are_refused(make, tmp_path):
     folder = make(_train("a", "b", "p/c"), ["images/a.png"])
     outside = tmp_path / "outside"
