@@ -160,7 +160,7 @@ def _complaints(transform: Any, image_size: tuple[int, int], dtypes: Sequence[DT
             yield "does not repeat: the same random state gave two different images"
         changes = changes or not all(np.array_equal(result, image) for result in results)
     if not changes:
-        yield "changes nothing on images of one channel: leave it out"
+        yield "changes nothing on images of one channel with these settings: leave it out"
 
 
 def _forced(transform: Any, image: NDArray[Any]) -> Any:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import warnings
+from collections.abc import Sequence
 from difflib import get_close_matches
 from inspect import isclass, signature
 from typing import Any
@@ -39,10 +40,7 @@ def build_transform(settings: TransformSettings) -> Any:
     """The transform, or a RecipeError that begins with its name."""
     kind = _transform_class(settings.name)
     args: dict[str, Any] = {name: _with_tuples(value) for name, value in settings.args.items()}
-    unknown = sorted(set(args) - _arguments(kind))
-    if unknown:
-        known = ", ".join(sorted(_arguments(kind)))
-        raise RecipeError(f"{settings.name}: unknown argument {', '.join(unknown)}; expected some of {known}")
+    _refuse_unknown(settings.name, given=list(args), known=_arguments(kind))
     if settings.name in CONTAINERS:
         args["transforms"] = [build_transform(part) for part in parts_of(settings)]
     elif "InitSchema" in vars(kind):
@@ -53,6 +51,15 @@ def build_transform(settings: TransformSettings) -> Any:
             return kind(**args)
     except FAILURES as error:
         raise RecipeError(f"{settings.name}: {reason_of(error)}") from error
+
+
+def _refuse_unknown(name: str, *, given: Sequence[str], known: Sequence[str]) -> None:
+    """The library itself only warns of arguments that it does not know."""
+    unknown = [argument for argument in given if argument not in known]
+    if unknown:
+        close = get_close_matches(unknown[0], known, n=1)
+        meant = f"did you mean {close[0]!r}?" if close else f"expected some of {', '.join(known)}"
+        raise RecipeError(f"{name}: unknown argument {', '.join(map(repr, unknown))}; {meant}")
 
 
 def _transform_class(name: str) -> Any:
@@ -71,8 +78,8 @@ def _names() -> list[str]:
     return [*CONTAINERS, *(name for name in found if issubclass(getattr(albumentations, name), basic))]
 
 
-def _arguments(kind: Any) -> set[str]:
-    return set(signature(kind.__init__).parameters) - {"self", "strict", "kwargs", "args"}
+def _arguments(kind: Any) -> list[str]:
+    return sorted(set(signature(kind.__init__).parameters) - {"self", "strict", "kwargs", "args"})
 
 
 def parts_of(settings: TransformSettings) -> list[TransformSettings]:

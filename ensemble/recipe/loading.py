@@ -24,9 +24,9 @@ _EXPECTED = {
     "float_type": "a number",
     "finite_number": "a finite number",
     "greater_than": "more than {gt:g}",
-    "greater_than_equal": "{ge} or more",
+    "greater_than_equal": "{ge:g} or more",
     "less_than": "less than {lt:g}",
-    "less_than_equal": "{le} or less",
+    "less_than_equal": "{le:g} or less",
     "literal_error": "{expected}",
     "string_too_short": "a name",
     "tuple_type": "a list",
@@ -58,8 +58,8 @@ def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
         # As JSON, for there pydantic's strictness knows that lists stand for tuples and text for paths.
         recipe = Recipe.model_validate_json(json.dumps(data))
     except ValidationError as error:
-        details = sorted(map(dict, error.errors(include_url=False)), key=lambda detail: _line(detail, document))
-        problems += [_problem(detail, document, given) for detail in details]
+        found = [_problem(detail, document, given) for detail in error.errors(include_url=False)]
+        problems += [sentence for _, sentence in sorted(found, key=lambda problem: problem[0])]
         raise RecipeError.gather(f"{path} cannot be used", problems) from error
     if problems:
         raise RecipeError.gather(f"{path} cannot be used", problems)
@@ -79,14 +79,12 @@ def _place(detail: Mapping[str, Any]) -> tuple[str | int, ...]:
     return tuple(detail.get("ctx", {}).get("key", detail["loc"]))
 
 
-def _line(detail: Mapping[str, Any], document: YamlDocument) -> int:
-    return document.line_of(_place(detail))
-
-
-def _problem(detail: Mapping[str, Any], document: YamlDocument, overrides: Sequence[Override]) -> str:
+def _problem(detail: Mapping[str, Any], document: YamlDocument, overrides: Sequence[Override]) -> tuple[int, str]:
+    """The line (0 for an override) and the sentence."""
     place = _place(detail)
-    where = override_of(place, overrides) or f"line {_line(detail, document)}"
-    return f"{where}: {dotted(place)}: {_complaint(detail, place)}"
+    override = override_of(place, overrides)
+    line = 0 if override else document.line_of(place)
+    return line, f"{override or f'line {line}'}: {dotted(place)}: {_complaint(detail, place)}"
 
 
 def _complaint(detail: Mapping[str, Any], place: tuple[str | int, ...]) -> str:

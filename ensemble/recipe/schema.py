@@ -16,7 +16,6 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, m
 from pydantic_core import PydanticCustomError
 
 Count = Annotated[int, Field(ge=1)]
-Pixels = Annotated[int, Field(ge=8, le=8192)]
 Seed = Annotated[int, Field(ge=0, lt=2**63)]
 Name = Annotated[str, Field(min_length=1)]
 Number = Annotated[float, Field(allow_inf_nan=False)]
@@ -51,7 +50,7 @@ def _are_weights(value: Any) -> bool:
 
 def _is_size(value: Any) -> bool:
     sides = value if isinstance(value, list | tuple) else [value, value]
-    return len(sides) == 2 and all(isinstance(side, int) and not isinstance(side, bool) for side in sides)
+    return len(sides) == 2 and all(_is_number(side) and isinstance(side, int) and 8 <= side <= 8192 for side in sides)
 
 
 def _square(value: Any) -> Any:
@@ -80,7 +79,9 @@ class DataSettings(Settings):
 
     path: Path | None = None
     image_size: Annotated[
-        tuple[Pixels, Pixels], BeforeValidator(_square), expected("a whole number or [height, width]", _is_size)
+        tuple[int, int],
+        BeforeValidator(_square),
+        expected("a whole number from 8 to 8192, or [height, width] of two such", _is_size),
     ] = (224, 224)
     mean: Annotated[Number, Field(ge=0, le=1)] = 0.485
     std: Annotated[Positive, Field(le=1)] = 0.229

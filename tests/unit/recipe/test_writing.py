@@ -1,0 +1,45 @@
+import pytest
+
+from ensemble.recipe import dump_recipe, load_recipe, recipe_differences
+
+
+@pytest.fixture
+def path(tmp_path):
+    path = tmp_path / "recipe.yaml"
+    path.write_text("model: {name: cnn2, args: {a: 1}}\naugment: [D4]\n", encoding="utf-8")
+    return path
+
+
+def test_the_resolved_recipe_holds_every_key_and_the_overrides(path):
+    overrides = ["training.epochs=3", "data.path=a b"]
+    text = dump_recipe(load_recipe(path, overrides), overrides)
+    assert "# --set training.epochs=3\n# --set 'data.path=a b'\n" in text
+    assert "  epochs: 3\n" in text
+    assert "  accumulation_steps: 1\n" in text
+    assert "  - {D4: {}}\n" in text
+
+
+def test_an_override_of_several_lines_stays_in_its_comment(path):
+    override = "model.args={b:\n  2}"
+    copy = path.with_name("copy.yaml")
+    recipe = load_recipe(path, [override])
+    copy.write_text(dump_recipe(recipe, [override]), encoding="utf-8")
+    assert load_recipe(copy) == recipe
+
+
+def test_differences(path):
+    before = load_recipe(path)
+    after = load_recipe(
+        path, ["training.epochs=3", "model.args={b: 2}", "augment=[]", "training.early_stopping={patience_epochs: 2}"]
+    )
+    assert recipe_differences(before, after) == [
+        "augment: [{D4: {}}] → []",
+        "model.args.a: 1 → (not set)",
+        "model.args.b: (not set) → 2",
+        "training.epochs: 15 → 3",
+        "training.early_stopping: null → {patience_epochs: 2, inner_fraction: 0.1}",
+    ]
+
+
+def test_where_the_data_lies_is_no_difference(path):
+    assert recipe_differences(load_recipe(path), load_recipe(path, ["data.path=elsewhere"])) == []
