@@ -61,9 +61,9 @@ def _groups_of(
     found = lookup.find_all(image_ids)
     # Ids that are unfit were refused before: a missing group is not their trouble.
     missing = [image_id for image_id in image_ids[found < 0].tolist() if is_fit(image_id)]
-    if split == "test" and len(missing) == len(image_ids):
+    if split == "test" and (found < 0).all():
         return None
-    if len(missing):
+    if missing:
         problems.append(
             f"{listed(missing)} of the {split} rows have no group. Add them to the table of groups (an image on its "
             "own is a group of its own)"
