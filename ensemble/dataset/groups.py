@@ -68,8 +68,7 @@ def _groups_of(
             f"{listed(missing)} of the {split} rows have no group. Add them to the table of groups (an image on its "
             "own is a group of its own)"
         )
-        return None
-    return groups[found]
+    return None if (found < 0).any() else groups[found]
 
 
 def group_column(table: TextTable, name: str, problems: list[str]) -> NDArray[np.str_] | None:

@@ -71,6 +71,8 @@ def test_unfit_ids_are_complained_of_once(make):
     with pytest.raises(DataError) as caught:
         read_dataset(make({**_train("a", "../x"), "groups.csv": "id,group\na,1\n"}, ["images/a.png"]))
     assert str(caught.value).count("../x") == 1
+    with pytest.raises(DataError, match="2 problems"):
+        read_dataset(make({**_train("../x"), "groups.csv": "id,x,y\n"}, ()))
 
 
 def test_links_that_lead_out_are_refused(make, tmp_path):
