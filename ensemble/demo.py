@@ -102,7 +102,7 @@ def _shown_progress() -> Iterator[Callable[[int, int], None]]:
 
     console = Console()
     if not console.is_terminal:
-        yield _print_quarters
+        yield _lines_at_quarters()
         return
     columns = (TextColumn("drawing"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), TextColumn("left"))
     with Progress(*columns, console=console, transient=True) as bar:
@@ -110,10 +110,17 @@ def _shown_progress() -> Iterator[Callable[[int, int], None]]:
         yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
-def _print_quarters(done: int, total: int) -> None:
-    """A line when ``done`` has just passed a quarter of ``total``; called about every 64 images."""
-    if 4 * done // total > 4 * max(0, done - 64) // total:
-        print(f"drew {done:,} of {total:,} images", flush=True)
+def _lines_at_quarters() -> Callable[[int, int], None]:
+    """Prints a line whenever another quarter is done."""
+    printed = 0
+
+    def progress(done: int, total: int) -> None:
+        nonlocal printed
+        if 4 * done // total > printed:
+            printed = 4 * done // total
+            print(f"drew {done:,} of {total:,} images", flush=True)
+
+    return progress
 
 
 def _summary(dataset: PhantomDataset) -> Iterator[str]:

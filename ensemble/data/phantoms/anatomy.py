@@ -36,7 +36,8 @@ class Head:
         scalp: Thickness of the scalp, relative to the usual.
         folds: Shape (2, 24, 96), two fields of sulci (depth, angle); a slice mixes them by its level.
         tilt: Rotation in radians.
-        asymmetry: How far the front horn of one ventricle is wider.
+        asymmetry: How much nearer to the midline one ventricle lies than the other.
+        shift: Shape (2,), across and down, as a fraction of half the image.
     """
 
     half_width: float
@@ -47,6 +48,7 @@ class Head:
     folds: Field
     tilt: float
     asymmetry: float
+    shift: NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,7 +58,7 @@ class Slice:
     Attributes:
         level: From -1 (lower) to 1 (higher); higher slices are smaller.
         tilt: Rotation in radians, added to the head's.
-        shift: Shape (2,), across and down, as a fraction of half the image.
+        shift: Shape (2,), likewise added.
     """
 
     level: float
@@ -93,19 +95,21 @@ def draw_head(rng: np.random.Generator) -> Head:
         folds=np.stack([_smooth_on_the_circle(field) for field in noise]),
         tilt=rng.normal(0.0, 0.10),
         asymmetry=rng.normal(0.0, 0.10),
+        shift=rng.uniform(-0.06, 0.06, 2),
     )
 
 
 def draw_slice(rng: np.random.Generator) -> Slice:
     """Where one slice lies."""
-    return Slice(level=rng.uniform(-1.0, 1.0), tilt=rng.normal(0.0, 0.03), shift=rng.uniform(-0.07, 0.07, 2))
+    return Slice(level=rng.uniform(-1.0, 1.0), tilt=rng.normal(0.0, 0.03), shift=rng.uniform(-0.02, 0.02, 2))
 
 
 def frame_of(head: Head, place: Slice, pixels: int) -> Frame:
     """The head's coordinates of every pixel of a ``pixels`` x ``pixels`` image."""
     axis = (np.arange(pixels, dtype=np.float32) + np.float32(0.5)) * np.float32(2.0 / pixels) - np.float32(1.0)
-    x, y = axis[None, :] - np.float32(place.shift[0]), axis[:, None] - np.float32(place.shift[1])
-    cosine, sine = np.float32(np.cos(head.tilt + place.tilt)), np.float32(np.sin(head.tilt + place.tilt))
+    shift, tilt = (head.shift + place.shift).astype(np.float32), head.tilt + place.tilt
+    x, y = axis[None, :] - shift[0], axis[:, None] - shift[1]
+    cosine, sine = np.float32(np.cos(tilt)), np.float32(np.sin(tilt))
     size = 1.0 - 0.05 * (place.level + 1.0)
     across = (cosine * x + sine * y) / np.float32(head.half_width * size)
     down = (cosine * y - sine * x) / np.float32(head.half_height * size)

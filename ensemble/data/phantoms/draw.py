@@ -30,31 +30,20 @@ def draw_phantom(plan: SplitPlan, row: int, *, pixels: int) -> NDArray[np.uint8]
     """
     patient, index = int(plan.patients[row]), int(plan.slices[row])
     head = anatomy.draw_head(_generator(plan, "head", patient))
-    rng = _generator(plan, "slice", patient, index)
-    place = anatomy.draw_slice(rng)
+    place = anatomy.draw_slice(_generator(plan, "slice", patient, index))
     rendered = pixels * -(-_LEAST_RENDERED_PIXELS // pixels)
     frame = anatomy.frame_of(head, place, rendered)
-    return scan(_tissue(head, place, frame, strengths=plan.strengths[row], rng=rng), frame, pixels, rng)
-
-
-def _tissue(
-    head: anatomy.Head,
-    place: anatomy.Slice,
-    frame: anatomy.Frame,
-    *,
-    strengths: NDArray[np.float64],
-    rng: np.random.Generator,
-) -> anatomy.Field:
-    """The anatomy with its findings; ``strengths`` has shape (3,)."""
-    lesions, wide_ventricles, mass = (float(strength) for strength in strengths)
-    ring = findings.place_mass(mass, rng)
+    lesions, wide_ventricles, mass = plan.strengths[row].tolist()
+    ring = findings.place_mass(mass, _generator(plan, "mass", patient, index))
     bent = findings.pushed_aside(frame, ring)
     image = anatomy.draw_tissue(head, place, bent)
-    image = findings.draw_lesions(image, bent, lesions, rng)
+    image = findings.draw_lesions(image, bent, lesions, _generator(plan, "lesions", patient, index))
     image = findings.draw_mass(image, frame, ring)
     distance = anatomy.ventricle_distance(head, bent, findings.ventricle_width(wide_ventricles))
-    return anatomy.draw_ventricles(image, distance)
+    image = anatomy.draw_ventricles(image, distance)
+    return scan(image, frame, pixels, _generator(plan, "scan", patient, index))
 
 
 def _generator(plan: SplitPlan, *names: str | int) -> np.random.Generator:
+    """One stream for each purpose, so that more lesions do not move the noise."""
     return np.random.default_rng(derive_seed(plan.seed, "phantom drawing", plan.split, *names))
