@@ -86,6 +86,9 @@ def write_phantoms(
         (draft / SETTINGS_FILE).write_text(settings, encoding="utf-8", newline="\n")
         set_aside = _make_way(target)
         draft.rename(target)
+    if set_aside is not None and _settings_in(set_aside) is not None:
+        shutil.rmtree(set_aside)  # other phantoms: any seed can draw them again
+        set_aside = None
     return PhantomDataset(folder, size, plans, written=True, set_aside=set_aside)
 
 
@@ -156,23 +159,17 @@ def _temporary_neighbour(target: Path) -> Iterator[Path]:
 
 
 def _make_way(target: Path) -> Path | None:
-    """Free the name ``target``: other phantoms are deleted, anything else is moved aside.
+    """Free the name ``target``.
 
     Returns:
-        Where it was moved to, or None.
+        Where what stood there was moved to; None if there was nothing.
     """
     if not target.exists():
         return None
     if not any(target.iterdir()):
         target.rmdir()
         return None
-    if _settings_in(target) is not None:
-        doomed = target.with_name(f".{target.name}.{uuid4().hex}.old")
-        target.rename(doomed)
-        shutil.rmtree(doomed)
-        return None
-    aside = next(path for path in _names_beside(target) if not path.exists())
-    return target.rename(aside)
+    return target.rename(next(path for path in _names_beside(target) if not path.exists()))
 
 
 def _names_beside(target: Path) -> Iterator[Path]:
