@@ -1,0 +1,21 @@
+"""Blending: find members, join their tables by id and class name, and average them. No torch."""
+
+from ensemble.blending.align import align_table, join_members
+from ensemble.blending.combine import mean_of_probabilities, uniform_weights
+from ensemble.blending.copies import Copy, find_copies
+from ensemble.blending.members import Member, find_members, name_members
+from ensemble.blending.source import Source, open_source
+
+__all__ = [
+    "Copy",
+    "Member",
+    "Source",
+    "align_table",
+    "find_copies",
+    "find_members",
+    "join_members",
+    "mean_of_probabilities",
+    "name_members",
+    "open_source",
+    "uniform_weights",
+]

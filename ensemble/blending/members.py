@@ -1,0 +1,119 @@
+"""Which members can be blended, and their tables on disk."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from ensemble.errors import AlignmentError, ArtefactError, DataError, first_few
+from ensemble.files import sha256_of_file
+from ensemble.predictions import PredictionTable, read_predictions
+from ensemble.runs import SPLITS, DatasetRuns, MemberPaths
+
+
+@dataclass(frozen=True, eq=False)
+class Member:
+    """A finished member and what it says.
+
+    Attributes:
+        name: The member's.
+        tables: By split, one of ``SPLITS``; ``oof`` is always there.
+        sha256: Of each table's file, by split.
+    """
+
+    name: str
+    tables: Mapping[str, PredictionTable]
+    sha256: Mapping[str, str]
+
+    @property
+    def epoch_picked(self) -> bool:
+        """Whether training picked its epoch on the out-of-fold rows."""
+        return self.tables["oof"].notes.get("select") == "best_on_fold"
+
+
+def find_members(runs: DatasetRuns, n_folds: int) -> tuple[list[MemberPaths], dict[str, str]]:
+    """All finished members of a dataset, and the others with what they lack.
+
+    Args:
+        runs: Of the dataset.
+        n_folds: K of its folds.
+
+    Returns:
+        Finished members by name; unfinished ones, name to reason.
+
+    Raises:
+        DataError: None is finished.
+    """
+    reasons = {member.name: _unfinished(member, n_folds) for member in runs.members()}
+    finished = [runs.member(name) for name, reason in reasons.items() if reason is None]
+    skipped = {name: reason for name, reason in reasons.items() if reason is not None}
+    if not finished:
+        listed = "".join(f"\n  {name}: {reason}. Finish it: {_remedy(runs, name)}" for name, reason in skipped.items())
+        raise DataError(
+            f"{runs.folder}: expected at least one member with all folds done, found none.{listed}"
+            + ("" if listed else " Train one: python -m ensemble.train RECIPE --all-folds --data DIR")
+        )
+    return finished, skipped
+
+
+def name_members(runs: DatasetRuns, names: Sequence[str], n_folds: int) -> list[MemberPaths]:
+    """The members that a user named.
+
+    Raises:
+        DataError: There is no such member, or it is named twice.
+        ArtefactError: It is not finished; says which command finishes it.
+    """
+    known = [member.name for member in runs.members()]
+    if unknown := [name for name in names if name not in known]:
+        raise DataError(f"{runs.folder} has no member {first_few(unknown)}; it has {first_few(known, 20) or 'none'}")
+    if double := sorted({name for name in names if list(names).count(name) > 1}):
+        raise DataError(f"members named more than once: {first_few(double)}. Name each once")
+    members = [runs.member(name) for name in names]
+    reasons = {member.name: _unfinished(member, n_folds) for member in members}
+    if problems := [
+        f"{name}: {reason}. Finish it: {_remedy(runs, name)}" for name, reason in reasons.items() if reason
+    ]:
+        raise ArtefactError.gather("a member is not finished", problems)
+    return members
+
+
+def read_member(paths: MemberPaths) -> Member:
+    """Read all tables that a finished member left.
+
+    Raises:
+        ArtefactError: A table is damaged or of another version.
+        AlignmentError: A table's shape is wrong.
+    """
+    files = {split: paths.table(split) for split in SPLITS if paths.table(split).exists()}
+    tables = {split: read_predictions(path) for split, path in files.items()}
+    return Member(paths.name, tables, {split: sha256_of_file(path) for split, path in files.items()})
+
+
+def tables_of(members: Sequence[Member], split: str) -> dict[str, PredictionTable]:
+    """The members' tables of ``split``, all or none.
+
+    Raises:
+        AlignmentError: Some members have such a table and some do not.
+    """
+    having = {member.name: member.tables[split] for member in members if split in member.tables}
+    if having and (lacking := [member.name for member in members if member.name not in having]):
+        raise AlignmentError(
+            f"the members {first_few(lacking)} have no {split} table, but {first_few(having)} have one. "
+            "Train them again with --overwrite, or leave them out by naming the others"
+        )
+    return having
+
+
+def _unfinished(member: MemberPaths, n_folds: int) -> str | None:
+    """Why a member cannot be blended yet; None if it can."""
+    missing = [str(fold) for fold in range(n_folds) if not member.fold(fold).run.exists()]
+    if missing:
+        return f"fold {', '.join(missing)} of {n_folds} not finished"
+    if not member.table("oof").exists():
+        return "all folds are done but not merged"
+    return None
+
+
+def _remedy(runs: DatasetRuns, name: str) -> str:
+    recipe = runs.member(name).recipe
+    return f"python -m ensemble.train {recipe} --all-folds --name {name} --runs {runs.folder.parent}"

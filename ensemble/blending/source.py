@@ -1,0 +1,152 @@
+"""What is blended: a dataset's rows and folds, and the members that were trained on them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ensemble.blending.align import join_members
+from ensemble.blending.members import Member, find_members, name_members, read_member, tables_of
+from ensemble.dataset import Dataset, read_dataset, with_holdout_in_folds
+from ensemble.errors import ArtefactError, DataError, FoldError, first_few
+from ensemble.files import read_json
+from ensemble.folds import FoldFile, read_folds
+from ensemble.predictions import PredictionTable
+from ensemble.runs import DatasetRuns, dataset_runs, only_dataset
+
+
+@dataclass(frozen=True, eq=False)
+class Source:
+    """Members, joined, and the rows that they are scored on.
+
+    Attributes:
+        dataset: Whose rows they are; its holdout is None if the folds hold it.
+        members: M members; each table has the dataset's rows and classes, in its order.
+        folds: Shape (N,), the fold of each training row.
+        groups: Shape (N,); None: every row is independent.
+        n_folds: K.
+        folds_sha256: Of the fold file.
+        skipped: Members that were left out, name to reason.
+    """
+
+    dataset: Dataset
+    members: tuple[Member, ...]
+    folds: NDArray[np.int16]
+    groups: NDArray[np.str_] | None
+    n_folds: int
+    folds_sha256: str
+    skipped: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def labels(self) -> NDArray[np.float64]:
+        """Shape (N, C): of the training rows."""
+        if self.dataset.train.labels is None:
+            raise DataError(f"{self.dataset.path}: the training rows have no labels, so nothing can be scored")
+        return self.dataset.train.labels
+
+    @property
+    def holdout_labels(self) -> NDArray[np.float64] | None:
+        """Shape (N of holdout, C), or None."""
+        return None if self.dataset.holdout is None else self.dataset.holdout.labels
+
+
+def open_source(runs: Path, names: Sequence[str] = (), *, data: Path | None = None) -> tuple[Source, DatasetRuns]:
+    """Find the dataset, its folds and its members, and join them.
+
+    Args:
+        runs: The folder that holds ``<dataset>/<member>/``.
+        names: The members; none: all finished ones.
+        data: The dataset's folder; None: the only one below ``runs``, where its members found it.
+
+    Raises:
+        DataError: No dataset or no such member.
+        FoldError: The folds are of another dataset than the folder holds now.
+        ArtefactError: A named member is not finished, or a file is damaged.
+        AlignmentError: Members do not belong together.
+    """
+    dataset, paths, folds = _open_dataset(runs, data)
+    if names:
+        chosen, skipped = name_members(paths, names, folds.n_folds), {}
+    else:
+        chosen, skipped = find_members(paths, folds.n_folds)
+    return join_source(dataset, folds, [read_member(member) for member in chosen], skipped), paths
+
+
+def join_source(
+    dataset: Dataset, folds: FoldFile, members: Sequence[Member], skipped: Mapping[str, str] | None = None
+) -> Source:
+    """Bring folds and members into the dataset's order of rows and classes.
+
+    Raises:
+        FoldError: The fold file holds other images than the dataset.
+        AlignmentError: Members do not belong together.
+    """
+    rows = _rows_of_folds(folds, dataset.train.image_ids)
+    splits = {"oof": dataset.train, "holdout": dataset.holdout, "test": dataset.test}
+    joined = {
+        split: join_members(
+            tables_of(members, split),
+            image_ids=part.image_ids,
+            class_names=dataset.class_names,
+            folds=folds.folds[rows] if split == "oof" else None,
+            folds_sha256=folds.sha256,
+        )
+        for split, part in splits.items()
+        if part is not None
+    }
+    ordered = [_with_tables(member, joined) for member in members]
+    groups = dataset.train.groups if folds.groups is None else folds.groups[rows]
+    return Source(dataset, tuple(ordered), folds.folds[rows], groups, folds.n_folds, folds.sha256, skipped or {})
+
+
+def _with_tables(member: Member, joined: Mapping[str, Mapping[str, PredictionTable]]) -> Member:
+    own = {split: tables[member.name] for split, tables in joined.items() if member.name in tables}
+    return replace(member, tables=own)
+
+
+def _open_dataset(runs: Path, data: Path | None) -> tuple[Dataset, DatasetRuns, FoldFile]:
+    if data is None:
+        paths = only_dataset(runs)
+        folds = read_folds(paths)
+        dataset = read_dataset(_folder_of(paths, folds.n_folds), images=False)
+    else:
+        dataset = read_dataset(data, images=False)
+        paths = dataset_runs(runs, dataset.name)
+        folds = read_folds(paths)
+    if folds.holdout_in_folds:
+        dataset = with_holdout_in_folds(dataset)
+    return dataset, paths, folds
+
+
+def _folder_of(paths: DatasetRuns, n_folds: int) -> Path:
+    """Where the members found the dataset."""
+    finished = (member.fold(fold).run for member in paths.members() for fold in range(n_folds))
+    run = next((path for path in finished if path.exists()), None)
+    if run is None:
+        raise DataError(
+            f"{paths.folder}: expected at least one finished fold, found none. "
+            "Train a member first: python -m ensemble.train recipes/cnn2.yaml --all-folds --data DIR"
+        )
+    stored = read_json(run).get("data_path")
+    if not isinstance(stored, str):
+        raise ArtefactError(f"{run}: expected the key 'data_path', got none. Say where the dataset is: --data DIR")
+    if not Path(stored).is_dir():
+        raise DataError(f"{run}: the dataset was in {stored}, which is gone. Say where it is now: --data DIR")
+    return Path(stored)
+
+
+def _rows_of_folds(folds: FoldFile, image_ids: NDArray[np.str_]) -> NDArray[np.intp]:
+    """Where each training image stands in the fold file, shape (N,)."""
+    problems = []
+    if len(missing := np.setdiff1d(image_ids, folds.image_ids)):
+        problems.append(f"{len(missing)} training images have no fold: {first_few(missing)}")
+    if len(foreign := np.setdiff1d(folds.image_ids, image_ids)):
+        problems.append(f"{len(foreign)} images have a fold but are not training images: {first_few(foreign)}")
+    if problems:
+        raise FoldError.gather(f"the folds ({folds.source}) are not of this dataset", problems)
+    order = np.argsort(folds.image_ids, kind="stable")
+    return order[np.searchsorted(folds.image_ids, image_ids, sorter=order)]

@@ -1,0 +1,107 @@
+"""What a reader of the scores must know, in words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from ensemble.blending import Source, find_copies
+from ensemble.errors import first_few
+from ensemble.evaluation.rows import LabelledRows
+from ensemble.results import ClassResult
+
+FEW_POSITIVE_GROUPS = 25
+LARGEST_RATE_RATIO = 1.5
+
+
+def cautions(source: Source, rows: LabelledRows, classes: Sequence[ClassResult]) -> list[str]:
+    """All warnings, the gravest first.
+
+    Args:
+        source: Members and rows.
+        rows: The training rows.
+        classes: The blend's results.
+    """
+    return [
+        *_epochs_picked(source),
+        *_without_labels(classes),
+        *_undefined(classes),
+        *_holdout_without_positives(source),
+        *_rare(rows, classes, source.n_folds),
+        *_other_rates(classes),
+        *_copies(source),
+    ]
+
+
+def _epochs_picked(source: Source) -> Iterator[str]:
+    if names := [member.name for member in source.members if member.epoch_picked]:
+        yield (
+            f"epoch picked on these rows: {_listed(names)} (training.select: best_on_fold). The out-of-fold scores "
+            "of these members, and of a blend with them, are flattered; the holdout's is not"
+        )
+
+
+def _without_labels(classes: Sequence[ClassResult]) -> Iterator[str]:
+    if names := [result.name for result in classes if not result.labelled]:
+        yield f"no row is labelled for {_listed(names)}: left out of every mean, and never called positive"
+    if names := [result.name for result in classes if result.labelled and not result.positives]:
+        yield f"no training row is positive for {_listed(names)}: never called positive, and F1 counts as 0"
+
+
+def _undefined(classes: Sequence[ClassResult]) -> Iterator[str]:
+    for result in classes:
+        if result.positives and not result.tp + result.fp and all(cut > 1 for cut in result.fold_thresholds):
+            yield f"F1 of {result.name!r} counts as 0: cross-fitted, no fold's threshold calls any row positive"
+
+
+def _holdout_without_positives(source: Source) -> Iterator[str]:
+    labels = source.holdout_labels
+    if labels is None or "holdout" not in source.members[0].tables:
+        return
+    pairs = zip(source.dataset.class_names, labels.T, strict=True)
+    if names := [name for name, column in pairs if not (column == 1).any()]:
+        yield f"no holdout row is positive for {_listed(names)}: the holdout's F1 of it is 0/0, which counts as 0"
+
+
+def _rare(rows: LabelledRows, classes: Sequence[ClassResult], n_folds: int) -> Iterator[str]:
+    unit = "images" if rows.groups is None else "groups"
+    present = [result for result in classes if result.positives]
+    rarer = [result for result in present if result.positive_groups < n_folds]
+    few = [result for result in present if n_folds <= result.positive_groups < FEW_POSITIVE_GROUPS]
+    for chosen, meaning in (
+        (rarer, f"fewer positive {unit} than the {n_folds} folds: some folds have none to score"),
+        (few, f"fewer than {FEW_POSITIVE_GROUPS} positive {unit}: threshold and F1 are unstable"),
+    ):
+        if chosen:
+            counted = ", ".join(f"{result.name} ({result.positive_groups})" for result in chosen)
+            yield f"{counted}: {meaning}"
+
+
+def _other_rates(classes: Sequence[ClassResult]) -> Iterator[str]:
+    differing = [result for result in classes if result.test_rate is not None and _differs(result)]
+    if differing:
+        shown = ", ".join(
+            f"{result.name} ({result.test_rate:.2%} of test rows, {result.training_rate:.2%} in training)"
+            for result in differing
+        )
+        yield (
+            f"predicted positive on the test rows at another rate than in training, by more than "
+            f"×{LARGEST_RATE_RATIO}: {shown}. The test rows may differ, or the threshold does not carry over"
+        )
+
+
+def _differs(result: ClassResult) -> bool:
+    """Whether the rates differ by more than the ratio; classes without a positive are warned of elsewhere."""
+    if not result.positives or result.test_rate is None:
+        return False
+    low, high = sorted([result.training_rate, result.test_rate])
+    return high > LARGEST_RATE_RATIO * low
+
+
+def _copies(source: Source) -> Iterator[str]:
+    for copy in find_copies({member.name: member.tables["oof"] for member in source.members}):
+        where = "are copies of one another" if copy.whole else f"are identical in {_listed(copy.class_names)}"
+        yield f"members {copy.first!r} and {copy.second!r} {where}: the same opinion counts twice"
+
+
+def _listed(names: Sequence[str]) -> str:
+    return first_few(names, limit=8)

@@ -1,0 +1,138 @@
+"""From joined members to everything that the report says of their blend."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ensemble.blending import Member, Source, mean_of_probabilities, uniform_weights
+from ensemble.evaluation.cautions import cautions
+from ensemble.evaluation.classes import class_results
+from ensemble.evaluation.crossfit import cross_fit, fit_on_all
+from ensemble.evaluation.rows import LabelledRows
+from ensemble.evaluation.rules import Candidate, candidates, try_rules
+from ensemble.metrics import macro_f1
+from ensemble.oracle import oracle_macro_f1
+from ensemble.predictions import PredictionTable
+from ensemble.results import BlendResult, MemberResult, Rows, Scores
+from ensemble.runs import SPLITS, BlendPaths
+from ensemble.thresholds import decide
+
+CHOSEN_RULE = "exact"
+
+
+@dataclass(frozen=True, eq=False)
+class Scorecard:
+    """A blend, decided and scored.
+
+    Attributes:
+        result: What the report shows.
+        weights: Shape (M,), of the members.
+        thresholds: Shape (C,), float64, the final ones.
+        tables: The blended table of each split that all members have. Thresholds were chosen on ``oof``.
+    """
+
+    result: BlendResult
+    weights: NDArray[np.float64]
+    thresholds: NDArray[np.float64]
+    tables: Mapping[str, PredictionTable]
+
+    def test_decisions(self) -> NDArray[np.bool_] | None:
+        """Shape (N of test, C), in the order of the blended test table; None without test rows."""
+        return decide(self.tables["test"].probabilities(), self.thresholds) if "test" in self.tables else None
+
+
+def score_blend(source: Source, *, trials: int = 100, seed: int = 0, paths: BlendPaths | None = None) -> Scorecard:
+    """Average the members, choose thresholds, and score all of it.
+
+    Args:
+        source: Members and the rows they are scored on.
+        trials: Of each Optuna study; 0 leaves these out.
+        seed: The only source of chance.
+        paths: Where the Optuna studies are kept; None: nowhere.
+    """
+    rows = LabelledRows(source.labels, source.folds, source.groups)
+    weights = uniform_weights(len(source.members))
+    tables = _blended(source, weights)
+    probabilities = tables["oof"].probabilities()
+    tried = candidates(source.dataset.class_names, trials=trials, paths=paths)
+    rule = next(candidate for candidate in tried if candidate.name == CHOSEN_RULE).rule
+    thresholds = fit_on_all(rule, probabilities, rows, seed=seed)
+    fitted = cross_fit(rule, probabilities, rows, seed=seed)
+    scorer = _Scorer(source, rows, tried, seed)
+    classes = class_results(source.dataset.class_names, rows, fitted, thresholds=thresholds, tables=tables)
+    result = BlendResult(
+        rows=_describe(source, rows, tables),
+        class_names=source.dataset.class_names,
+        members=tuple(
+            scorer.member(member, weight) for member, weight in zip(source.members, weights.tolist(), strict=True)
+        ),
+        skipped=source.skipped,
+        scores=scorer.scores(tables),
+        best_possible=_best_possible(source),
+        rules=tuple(try_rules(tried, probabilities, rows, chosen=CHOSEN_RULE, seed=seed)),
+        classes=tuple(classes),
+        warnings=tuple(cautions(source, rows, classes)),
+    )
+    return Scorecard(result, weights, thresholds, tables)
+
+
+@dataclass(frozen=True, eq=False)
+class _Scorer:
+    """Scores a blend, or a member as if it were one, by the chosen rule."""
+
+    source: Source
+    rows: LabelledRows
+    tried: Sequence[Candidate]
+    seed: int
+
+    def member(self, member: Member, weight: float) -> MemberResult:
+        return MemberResult(member.name, weight, self.scores(member.tables), member.epoch_picked)
+
+    def scores(self, tables: Mapping[str, PredictionTable]) -> Scores:
+        rule = next(candidate for candidate in self.tried if candidate.name == CHOSEN_RULE).rule
+        labels, probabilities = self.rows.labels, tables["oof"].probabilities()
+        thresholds = fit_on_all(rule, probabilities, self.rows, seed=self.seed)
+        return Scores(
+            cross_fitted=macro_f1(labels, cross_fit(rule, probabilities, self.rows, seed=self.seed).decisions),
+            in_sample=macro_f1(labels, decide(probabilities, thresholds)),
+            at_half=macro_f1(labels, decide(probabilities, np.full(labels.shape[1], 0.5))),
+            holdout=self._holdout(tables, thresholds),
+        )
+
+    def _holdout(self, tables: Mapping[str, PredictionTable], thresholds: NDArray[np.float64]) -> float | None:
+        labels = self.source.holdout_labels
+        if labels is None or "holdout" not in tables:
+            return None
+        return macro_f1(labels, decide(tables["holdout"].probabilities(), thresholds))
+
+
+def _blended(source: Source, weights: NDArray[np.float64]) -> dict[str, PredictionTable]:
+    notes = {"members": ", ".join(member.name for member in source.members), "folds_sha256": source.folds_sha256}
+    return {
+        split: mean_of_probabilities(
+            [member.tables[split] for member in source.members], weights, {**notes, "split": split}
+        )
+        for split in SPLITS
+        if all(split in member.tables for member in source.members)
+    }
+
+
+def _describe(source: Source, rows: LabelledRows, tables: Mapping[str, PredictionTable]) -> Rows:
+    return Rows(
+        dataset=source.dataset.name,
+        n_train=len(rows.labels),
+        n_holdout=len(tables["holdout"]) if "holdout" in tables else 0,
+        n_test=len(tables["test"]) if "test" in tables else 0,
+        n_folds=source.n_folds,
+        n_groups=rows.n_groups(),
+        groups_source=source.dataset.groups_source,
+    )
+
+
+def _best_possible(source: Source) -> float | None:
+    known = source.dataset.true_probabilities
+    return None if known is None else oracle_macro_f1(source.labels, known)

@@ -1,0 +1,1 @@
+"""Results as people see them: on a terminal, and as files."""

@@ -1,0 +1,141 @@
+"""What a blend leaves on disk: ``blend.json``, the blended tables, the submission and what it was made from."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from ensemble.blending import Source
+from ensemble.evaluation import Scorecard
+from ensemble.evaluation.scorecard import CHOSEN_RULE
+from ensemble.files import sha256_of_file, write_json
+from ensemble.predictions import write_predictions
+from ensemble.results import ClassResult
+from ensemble.runs import BlendPaths
+from ensemble.submission import read_template, write_submission
+
+BLEND_VERSION = 1
+SUBMISSION_VERSION = 1
+_PER_CLASS = (
+    "positives",
+    "positive_groups",
+    "threshold",
+    "tp",
+    "fp",
+    "fn",
+    "tn",
+    "precision",
+    "recall",
+    "f1",
+    "in_sample_f1",
+    "auroc",
+    "average_precision",
+    "training_rate",
+    "test_rate",
+)
+
+
+def write_blend(paths: BlendPaths, source: Source, card: Scorecard) -> None:
+    """Write the blended tables and then ``blend.json``, whose presence means that the blend is whole."""
+    for split, table in card.tables.items():
+        write_predictions(paths.table(split), table)
+    write_json(paths.summary, blend_summary(source, card))
+
+
+def blend_summary(source: Source, card: Scorecard) -> dict[str, Any]:
+    """The content of ``blend.json``. Python's floats are written so that reading them gives the same floats."""
+    result = card.result
+    return {
+        "version": BLEND_VERSION,
+        "metric": "macro_f1",
+        "class_names": list(result.class_names),
+        "combine": "mean",
+        "members": _weights(card),
+        "class_weights": None,
+        "threshold_rule": CHOSEN_RULE,
+        "thresholds": _thresholds(card),
+        "scores": {**_without_nan(asdict(result.scores)), "best_possible": _number(result.best_possible)},
+        "per_class": {row.name: _per_class(row) for row in result.classes},
+        "rules": [_without_nan(asdict(rule)) for rule in result.rules],
+        "member_scores": {member.name: _without_nan(asdict(member.scores)) for member in result.members},
+        "epoch_picked": [member.name for member in result.members if member.epoch_picked],
+        "skipped": dict(result.skipped),
+        "warnings": list(result.warnings),
+        "rows": asdict(result.rows),
+        **_origin(source),
+    }
+
+
+def write_submission_files(path: Path, source: Source, card: Scorecard) -> str | None:
+    """Write the file to send, and beside it, as ``.json``, what it was made from.
+
+    Args:
+        path: Of the CSV.
+        source: Members and dataset.
+        card: The blend.
+
+    Returns:
+        None; or why nothing was written.
+
+    Raises:
+        DataError: The template cannot be used, or asks for images that were not predicted.
+    """
+    decisions = card.test_decisions()
+    if source.dataset.template is None:
+        return "the dataset has no sample submission, so there are no test rows"
+    if decisions is None:
+        return "the members have no tables of test rows. Train them again with --overwrite"
+    template = read_template(source.dataset.template)
+    write_submission(path, template, card.tables["test"].image_ids, source.dataset.class_names, decisions)
+    write_json(path.with_suffix(".json"), _submission_origin(path, source, card))
+    return None
+
+
+def _submission_origin(path: Path, source: Source, card: Scorecard) -> dict[str, Any]:
+    return {
+        "version": SUBMISSION_VERSION,
+        "submission": path.name,
+        "submission_sha256": sha256_of_file(path),
+        "metric": "macro_f1",
+        "combine": "mean",
+        "members": _weights(card),
+        "threshold_rule": CHOSEN_RULE,
+        "thresholds": _thresholds(card),
+        "scores": _without_nan(asdict(card.result.scores)),
+        **_origin(source),
+    }
+
+
+def _origin(source: Source) -> dict[str, Any]:
+    """Which files the numbers came from."""
+    return {
+        "dataset": source.dataset.name,
+        "dataset_sha256": source.dataset.content_hash,
+        "folds_sha256": source.folds_sha256,
+        "member_tables_sha256": {member.name: dict(member.sha256) for member in source.members},
+    }
+
+
+def _weights(card: Scorecard) -> dict[str, float]:
+    return {member.name: member.weight for member in card.result.members}
+
+
+def _thresholds(card: Scorecard) -> dict[str, float]:
+    return dict(zip(card.result.class_names, card.thresholds.tolist(), strict=True))
+
+
+def _per_class(row: ClassResult) -> dict[str, Any]:
+    content = {name: value for name, value in asdict(row).items() if name in _PER_CLASS}
+    return {**_without_nan(content), "fold_thresholds": list(row.fold_thresholds)}
+
+
+def _without_nan(content: Mapping[str, Any]) -> dict[str, Any]:
+    """NaN is not JSON: a score that does not exist is null."""
+    return {name: _number(value) for name, value in content.items()}
+
+
+def _number(value: Any) -> Any:
+    return None if isinstance(value, float) and math.isnan(value) else value
