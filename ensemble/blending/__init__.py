@@ -3,7 +3,7 @@
 from ensemble.blending.align import align_table, join_members
 from ensemble.blending.combine import mean_of_probabilities, uniform_weights
 from ensemble.blending.copies import Copy, find_copies
-from ensemble.blending.members import Member, find_members, name_members
+from ensemble.blending.members import Member, choose_members, read_member
 from ensemble.blending.source import Source, open_source
 
 __all__ = [
@@ -11,11 +11,11 @@ __all__ = [
     "Member",
     "Source",
     "align_table",
+    "choose_members",
     "find_copies",
-    "find_members",
     "join_members",
     "mean_of_probabilities",
-    "name_members",
     "open_source",
+    "read_member",
     "uniform_weights",
 ]

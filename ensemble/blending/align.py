@@ -47,7 +47,7 @@ def align_table(table: PredictionTable, image_ids: NDArray[np.str_], class_names
     """``table`` with exactly these rows and columns, in this order; it must hold all of them."""
     order = np.argsort(table.image_ids, kind="stable")
     rows = order[np.searchsorted(table.image_ids, image_ids, sorter=order)]
-    columns = [table.class_names.index(name) for name in class_names]
+    columns = np.array([table.class_names.index(name) for name in class_names], dtype=np.intp)
     folds = None if table.folds is None else table.folds[rows]
     values = table.values[np.ix_(rows, columns)]
     return PredictionTable(table.image_ids[rows], tuple(class_names), values, table.scale, folds, table.notes)

@@ -31,49 +31,44 @@ class Member:
         return self.tables["oof"].notes.get("select") == "best_on_fold"
 
 
-def find_members(runs: DatasetRuns, n_folds: int) -> tuple[list[MemberPaths], dict[str, str]]:
-    """All finished members of a dataset, and the others with what they lack.
+def choose_members(
+    runs: DatasetRuns, names: Sequence[str] = (), *, n_folds: int
+) -> tuple[list[MemberPaths], dict[str, str]]:
+    """The members to blend: those that a user named, else all finished ones.
 
     Args:
         runs: Of the dataset.
-        n_folds: K of its folds.
+        names: The members; none: all finished ones.
+        n_folds: K of the dataset's folds.
 
     Returns:
-        Finished members by name; unfinished ones, name to reason.
+        Finished members; and those that were left out because they are not, name to reason.
 
     Raises:
-        DataError: None is finished.
+        DataError: There is no such member, one is named twice, or none is finished.
+        ArtefactError: A named member is not finished; says which command finishes it.
     """
-    reasons = {member.name: _unfinished(member, n_folds) for member in runs.members()}
-    finished = [runs.member(name) for name, reason in reasons.items() if reason is None]
-    skipped = {name: reason for name, reason in reasons.items() if reason is not None}
+    if names:
+        return _named(runs, names, n_folds), {}
+    unfinished = {member.name: why for member in runs.members() if (why := _unfinished(member, n_folds))}
+    finished = [member for member in runs.members() if member.name not in unfinished]
     if not finished:
-        listed = "".join(f"\n  {name}: {reason}. Finish it: {_remedy(runs, name)}" for name, reason in skipped.items())
-        raise DataError(
-            f"{runs.folder}: expected at least one member with all folds done, found none.{listed}"
-            + ("" if listed else " Train one: python -m ensemble.train RECIPE --all-folds --data DIR")
-        )
-    return finished, skipped
+        remedies = [f"{name}: {why}. {_remedy(runs, name)}" for name, why in unfinished.items()]
+        remedies = remedies or ["train one: python -m ensemble.train RECIPE --all-folds --data DIR"]
+        raise DataError.gather(f"{runs.folder} has no member with all folds done", remedies)
+    return finished, unfinished
 
 
-def name_members(runs: DatasetRuns, names: Sequence[str], n_folds: int) -> list[MemberPaths]:
-    """The members that a user named.
-
-    Raises:
-        DataError: There is no such member, or it is named twice.
-        ArtefactError: It is not finished; says which command finishes it.
-    """
+def _named(runs: DatasetRuns, names: Sequence[str], n_folds: int) -> list[MemberPaths]:
     known = [member.name for member in runs.members()]
     if unknown := [name for name in names if name not in known]:
         raise DataError(f"{runs.folder} has no member {first_few(unknown)}; it has {first_few(known, 20) or 'none'}")
     if double := sorted({name for name in names if list(names).count(name) > 1}):
         raise DataError(f"members named more than once: {first_few(double)}. Name each once")
     members = [runs.member(name) for name in names]
-    reasons = {member.name: _unfinished(member, n_folds) for member in members}
-    if problems := [
-        f"{name}: {reason}. Finish it: {_remedy(runs, name)}" for name, reason in reasons.items() if reason
-    ]:
-        raise ArtefactError.gather("a member is not finished", problems)
+    reasons = {member.name: why for member in members if (why := _unfinished(member, n_folds))}
+    if problems := [f"{name}: {why}. {_remedy(runs, name)}" for name, why in reasons.items()]:
+        raise ArtefactError.gather("members that were named are not finished", problems)
     return members
 
 
@@ -108,7 +103,7 @@ def _unfinished(member: MemberPaths, n_folds: int) -> str | None:
     """Why a member cannot be blended yet; None if it can."""
     missing = [str(fold) for fold in range(n_folds) if not member.fold(fold).run.exists()]
     if missing:
-        return f"fold {', '.join(missing)} of {n_folds} not finished"
+        return f"{'folds' if len(missing) > 1 else 'fold'} {', '.join(missing)} not finished (of {n_folds})"
     if not member.table("oof").exists():
         return "all folds are done but not merged"
     return None
@@ -116,4 +111,4 @@ def _unfinished(member: MemberPaths, n_folds: int) -> str | None:
 
 def _remedy(runs: DatasetRuns, name: str) -> str:
     recipe = runs.member(name).recipe
-    return f"python -m ensemble.train {recipe} --all-folds --name {name} --runs {runs.folder.parent}"
+    return f"Finish it: python -m ensemble.train {recipe} --all-folds --name {name} --runs {runs.folder.parent}"

@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ensemble.blending.align import join_members
-from ensemble.blending.members import Member, find_members, name_members, read_member, tables_of
-from ensemble.dataset import Dataset, read_dataset, with_holdout_in_folds
-from ensemble.errors import ArtefactError, DataError, FoldError, first_few
+from ensemble.blending.members import Member, choose_members, read_member, tables_of
+from ensemble.dataset import Dataset, read_dataset
+from ensemble.errors import ArtefactError, DataError, FoldError
 from ensemble.files import read_json
-from ensemble.folds import FoldFile, read_folds
+from ensemble.folds import FoldFile, FoldWish, open_folds, read_folds
 from ensemble.predictions import PredictionTable
 from ensemble.runs import DatasetRuns, dataset_runs, only_dataset
 
@@ -25,20 +25,14 @@ class Source:
 
     Attributes:
         dataset: Whose rows they are; its holdout is None if the folds hold it.
+        folds: Of the training rows, in their order, with the groups that were kept together.
         members: M members; each table has the dataset's rows and classes, in its order.
-        folds: Shape (N,), the fold of each training row.
-        groups: Shape (N,); None: every row is independent.
-        n_folds: K.
-        folds_sha256: Of the fold file.
         skipped: Members that were left out, name to reason.
     """
 
     dataset: Dataset
+    folds: FoldFile
     members: tuple[Member, ...]
-    folds: NDArray[np.int16]
-    groups: NDArray[np.str_] | None
-    n_folds: int
-    folds_sha256: str
     skipped: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -69,38 +63,42 @@ def open_source(runs: Path, names: Sequence[str] = (), *, data: Path | None = No
         AlignmentError: Members do not belong together.
     """
     dataset, paths, folds = _open_dataset(runs, data)
-    if names:
-        chosen, skipped = name_members(paths, names, folds.n_folds), {}
-    else:
-        chosen, skipped = find_members(paths, folds.n_folds)
+    chosen, skipped = choose_members(paths, names, n_folds=folds.n_folds)
     return join_source(dataset, folds, [read_member(member) for member in chosen], skipped), paths
 
 
 def join_source(
     dataset: Dataset, folds: FoldFile, members: Sequence[Member], skipped: Mapping[str, str] | None = None
 ) -> Source:
-    """Bring folds and members into the dataset's order of rows and classes.
+    """Bring the members into the dataset's order of rows and classes.
+
+    Args:
+        dataset: As it is divided into folds.
+        folds: In the order of its training rows, as ``open_folds`` returns them.
+        members: At least one.
+        skipped: Members that were left out, name to reason.
 
     Raises:
-        FoldError: The fold file holds other images than the dataset.
+        FoldError: The folds hold other images, or another order of them.
         AlignmentError: Members do not belong together.
     """
-    rows = _rows_of_folds(folds, dataset.train.image_ids)
+    if not np.array_equal(folds.image_ids, dataset.train.image_ids):
+        raise FoldError(
+            "the folds' images, or their order, are not those of the dataset's training rows: use open_folds"
+        )
     splits = {"oof": dataset.train, "holdout": dataset.holdout, "test": dataset.test}
     joined = {
         split: join_members(
             tables_of(members, split),
             image_ids=part.image_ids,
             class_names=dataset.class_names,
-            folds=folds.folds[rows] if split == "oof" else None,
+            folds=folds.folds if split == "oof" else None,
             folds_sha256=folds.sha256,
         )
         for split, part in splits.items()
         if part is not None
     }
-    ordered = [_with_tables(member, joined) for member in members]
-    groups = dataset.train.groups if folds.groups is None else folds.groups[rows]
-    return Source(dataset, tuple(ordered), folds.folds[rows], groups, folds.n_folds, folds.sha256, skipped or {})
+    return Source(dataset, folds, tuple(_with_tables(member, joined) for member in members), skipped or {})
 
 
 def _with_tables(member: Member, joined: Mapping[str, Mapping[str, PredictionTable]]) -> Member:
@@ -111,14 +109,12 @@ def _with_tables(member: Member, joined: Mapping[str, Mapping[str, PredictionTab
 def _open_dataset(runs: Path, data: Path | None) -> tuple[Dataset, DatasetRuns, FoldFile]:
     if data is None:
         paths = only_dataset(runs)
-        folds = read_folds(paths)
-        dataset = read_dataset(_folder_of(paths, folds.n_folds), images=False)
+        dataset = read_dataset(_folder_of(paths, read_folds(paths).n_folds), images=False)
     else:
         dataset = read_dataset(data, images=False)
         paths = dataset_runs(runs, dataset.name)
-        folds = read_folds(paths)
-    if folds.holdout_in_folds:
-        dataset = with_holdout_in_folds(dataset)
+        read_folds(paths)  # refuses where open_folds would make new ones
+    dataset, folds = open_folds(paths, dataset, FoldWish())
     return dataset, paths, folds
 
 
@@ -137,16 +133,3 @@ def _folder_of(paths: DatasetRuns, n_folds: int) -> Path:
     if not Path(stored).is_dir():
         raise DataError(f"{run}: the dataset was in {stored}, which is gone. Say where it is now: --data DIR")
     return Path(stored)
-
-
-def _rows_of_folds(folds: FoldFile, image_ids: NDArray[np.str_]) -> NDArray[np.intp]:
-    """Where each training image stands in the fold file, shape (N,)."""
-    problems = []
-    if len(missing := np.setdiff1d(image_ids, folds.image_ids)):
-        problems.append(f"{len(missing)} training images have no fold: {first_few(missing)}")
-    if len(foreign := np.setdiff1d(folds.image_ids, image_ids)):
-        problems.append(f"{len(foreign)} images have a fold but are not training images: {first_few(foreign)}")
-    if problems:
-        raise FoldError.gather(f"the folds ({folds.source}) are not of this dataset", problems)
-    order = np.argsort(folds.image_ids, kind="stable")
-    return order[np.searchsorted(folds.image_ids, image_ids, sorter=order)]

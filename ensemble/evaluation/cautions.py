@@ -26,7 +26,7 @@ def cautions(source: Source, rows: LabelledRows, classes: Sequence[ClassResult])
         *_without_labels(classes),
         *_undefined(classes),
         *_holdout_without_positives(source),
-        *_rare(rows, classes, source.n_folds),
+        *_rare(rows, classes, source.folds.n_folds),
         *_other_rates(classes),
         *_copies(source),
     ]

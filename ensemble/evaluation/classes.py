@@ -34,34 +34,35 @@ def class_results(
     """
     counts = confusion_counts(rows.labels, fitted.decisions)
     probabilities = tables["oof"].probabilities()
-    # Column by column: the fields of ClassResult after ``name``, in their order.
-    columns = [
-        counts.labelled,
-        counts.positives,
-        rows.positive_groups(),
-        thresholds,
-        fitted.thresholds.T,
-        counts.true_positives,
-        counts.false_positives,
-        counts.false_negatives,
-        counts.true_negatives,
-        counts.precision,
-        counts.recall,
-        counts.f1,
-        class_f1(rows.labels, decide(probabilities, thresholds)),
-        class_auroc(rows.labels, probabilities),
-        class_average_precision(rows.labels, probabilities),
-        np.where(counts.labelled > 0, counts.positives / np.maximum(counts.labelled, 1), np.nan),
-        _test_rates(tables.get("test"), thresholds),
+    in_sample_f1 = class_f1(rows.labels, decide(probabilities, thresholds))
+    auroc = class_auroc(rows.labels, probabilities)
+    average_precision = class_average_precision(rows.labels, probabilities)
+    positive_groups = rows.positive_groups()
+    training_rates = np.where(counts.labelled > 0, counts.positives / np.maximum(counts.labelled, 1), np.nan)
+    test_rates = _test_rates(tables.get("test"), thresholds)
+    return [
+        ClassResult(
+            name=name,
+            labelled=int(counts.labelled[column]),
+            positives=int(counts.positives[column]),
+            positive_groups=int(positive_groups[column]),
+            threshold=float(thresholds[column]),
+            fold_thresholds=tuple(fitted.thresholds[:, column].tolist()),
+            tp=int(counts.true_positives[column]),
+            fp=int(counts.false_positives[column]),
+            fn=int(counts.false_negatives[column]),
+            tn=int(counts.true_negatives[column]),
+            precision=float(counts.precision[column]),
+            recall=float(counts.recall[column]),
+            f1=float(counts.f1[column]),
+            in_sample_f1=float(in_sample_f1[column]),
+            auroc=float(auroc[column]),
+            average_precision=float(average_precision[column]),
+            training_rate=float(training_rates[column]),
+            test_rate=test_rates[column],
+        )
+        for column, name in enumerate(class_names)
     ]
-    per_class = zip(class_names, *(_plain(column) for column in columns), strict=True)
-    return [ClassResult(*values) for values in per_class]
-
-
-def _plain(column: Sequence[object] | NDArray[np.generic]) -> list[object]:
-    """Python numbers; a class's row of numbers becomes a tuple."""
-    listed = column.tolist() if isinstance(column, np.ndarray) else list(column)
-    return [tuple(item) if isinstance(item, list) else item for item in listed]
 
 
 def _test_rates(table: PredictionTable | None, thresholds: NDArray[np.float64]) -> list[float | None]:

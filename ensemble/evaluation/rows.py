@@ -35,9 +35,8 @@ class LabelledRows:
         """Shape (C,): groups with a positive row; positive rows where there are no groups."""
         positive = self.labels == 1
         if self.groups is None:
-            return positive.sum(axis=0, dtype=np.int64)
-        counts = [len(np.unique(self.groups[column])) for column in positive.T]
-        return np.array(counts, dtype=np.int64)
+            return np.array([int(column.sum()) for column in positive.T], dtype=np.int64)
+        return np.array([len(np.unique(self.groups[column])) for column in positive.T], dtype=np.int64)
 
     def n_groups(self) -> int | None:
         """How many groups there are; None: every row is independent."""

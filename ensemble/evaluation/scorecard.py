@@ -54,7 +54,7 @@ def score_blend(source: Source, *, trials: int = 100, seed: int = 0, paths: Blen
         seed: The only source of chance.
         paths: Where the Optuna studies are kept; None: nowhere.
     """
-    rows = LabelledRows(source.labels, source.folds, source.groups)
+    rows = LabelledRows(source.labels, source.folds.folds, source.folds.groups)
     weights = uniform_weights(len(source.members))
     tables = _blended(source, weights)
     probabilities = tables["oof"].probabilities()
@@ -111,7 +111,7 @@ class _Scorer:
 
 
 def _blended(source: Source, weights: NDArray[np.float64]) -> dict[str, PredictionTable]:
-    notes = {"members": ", ".join(member.name for member in source.members), "folds_sha256": source.folds_sha256}
+    notes = {"members": ", ".join(member.name for member in source.members), "folds_sha256": source.folds.sha256}
     return {
         split: mean_of_probabilities(
             [member.tables[split] for member in source.members], weights, {**notes, "split": split}
@@ -127,9 +127,9 @@ def _describe(source: Source, rows: LabelledRows, tables: Mapping[str, Predictio
         n_train=len(rows.labels),
         n_holdout=len(tables["holdout"]) if "holdout" in tables else 0,
         n_test=len(tables["test"]) if "test" in tables else 0,
-        n_folds=source.n_folds,
+        n_folds=source.folds.n_folds,
         n_groups=rows.n_groups(),
-        groups_source=source.dataset.groups_source,
+        groups_source=source.folds.groups_source,
     )
 
 

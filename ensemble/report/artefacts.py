@@ -114,7 +114,7 @@ def _origin(source: Source) -> dict[str, Any]:
     return {
         "dataset": source.dataset.name,
         "dataset_sha256": source.dataset.content_hash,
-        "folds_sha256": source.folds_sha256,
+        "folds_sha256": source.folds.sha256,
         "member_tables_sha256": {member.name: dict(member.sha256) for member in source.members},
     }
 
