@@ -1,0 +1,80 @@
+"""Files of weights, as people have them: bare or wrapped, ``.safetensors``, ``.pth`` or ``.pt``."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from timm.models import clean_state_dict
+from torch import Tensor
+
+from ensemble.errors import ArtefactError, first_few
+
+# Where training scripts put weights among other things; the first that is there counts: averaged before raw.
+_WRAPPINGS = ("state_dict_ema", "model_ema", "state_dict", "model")
+_UNREADABLE = (pickle.UnpicklingError, SafetensorError, OSError, EOFError, RuntimeError, ValueError, KeyError)
+_SAVE_SO = "Save model.state_dict() alone, with safetensors.torch.save_file or torch.save"
+
+
+def read_weights(path: Path) -> dict[str, Tensor]:
+    """The tensors of a file by name, on the CPU, without wrapping and without a ``module.`` before the names.
+
+    Pickled files are read with ``weights_only=True``: a file from a stranger runs no code.
+
+    Raises:
+        ArtefactError: The file is missing, cannot be read, or holds something else than named tensors.
+    """
+    if not path.is_file():
+        raise ArtefactError(
+            f"model.pretrained: {path} is no file: expected weights as .safetensors, .pth or .pt (relative paths start "
+            "at the current folder)"
+        )
+    content = _unwrapped(_read(path))
+    flaw = _flaw(content)
+    if flaw:
+        raise ArtefactError(
+            f"{path}: expected a state dict (tensors by name), bare or under one of {', '.join(_WRAPPINGS)}; got "
+            f"{flaw}. {_SAVE_SO}"
+        )
+    state: dict[str, Tensor] = clean_state_dict(content)
+    return state
+
+
+def _read(path: Path) -> Any:
+    try:
+        if path.suffix == ".safetensors":
+            return load_file(path)
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except _UNREADABLE as error:
+        raise ArtefactError(
+            f"{path}: expected weights as .safetensors, or saved by torch.save and readable with weights_only=True "
+            f"(tensors, not a pickled model); it cannot be read: {_first_line(error)}. {_SAVE_SO}"
+        ) from error
+
+
+def _unwrapped(content: Any) -> Any:
+    if not isinstance(content, Mapping):
+        return content
+    for key in _WRAPPINGS:
+        if isinstance(content.get(key), Mapping):
+            return content[key]
+    return content
+
+
+def _flaw(content: Any) -> str:
+    """Why ``content`` is no state dict, or nothing."""
+    if not isinstance(content, Mapping):
+        return f"one {type(content).__name__}"
+    if not content:
+        return "nothing in it"
+    odd = [key for key, value in content.items() if not isinstance(key, str) or not isinstance(value, Tensor)]
+    return f"entries that are no named tensors: {first_few(odd)}" if odd else ""
+
+
+def _first_line(error: BaseException) -> str:
+    return next(iter(str(error).splitlines()), "") or type(error).__name__
