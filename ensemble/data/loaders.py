@@ -90,7 +90,9 @@ class _Batches(Dataset[Batch]):
 
 def _as_network_input(images: NDArray[np.uint8] | NDArray[np.uint16]) -> NDArray[np.uint8] | NDArray[np.float32]:
     """8-bit images as they are; 16-bit ones as float32 in [0, 1], which all transforms can work on."""
-    return images if images.dtype == np.uint8 else images.astype(np.float32) / np.float32(65535)
+    if images.dtype == np.uint16:
+        return images.astype(np.float32) / np.float32(65535)
+    return images.astype(np.uint8, copy=False)
 
 
 class EpochOrder(Sampler[BatchKey]):

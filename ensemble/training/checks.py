@@ -37,6 +37,7 @@ def _check_model(recipe: Recipe, n_classes: int) -> list[str]:
         recipe.model.name,
         num_classes=n_classes,
         image_size=recipe.data.image_size,
+        pretrained=recipe.model.pretrained,
         pool=recipe.model.pool,
         dense_layers=recipe.model.dense_layers,
         args=recipe.model.args,

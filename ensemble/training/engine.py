@@ -140,7 +140,7 @@ def train_one_epoch(
     for number, (batch, (is_end, group_size)) in enumerate(zip(loader.epoch(epoch), group_ends, strict=True)):
         state.schedule.set_for(state.updates)
         loss = _forward_loss(state.model, batch, settings)
-        state.scaler.scale(loss / group_size).backward()
+        state.scaler.scale(loss / group_size).backward()  # type: ignore[no-untyped-call]
         meter.add(loss.detach(), number, len(batch.images))
         if is_end:
             _update(state, settings.clip_norm)

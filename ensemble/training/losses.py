@@ -19,6 +19,8 @@ PositiveWeight = Literal["none", "balanced"] | Sequence[float]
 class BinaryCrossEntropy(nn.Module):
     """Mean over the labelled entries of the binary cross-entropy."""
 
+    positive_weight: torch.Tensor | None
+
     def __init__(self, positive_weight: torch.Tensor | None = None) -> None:
         super().__init__()
         self.register_buffer("positive_weight", positive_weight)
