@@ -1,0 +1,105 @@
+"""A fold file of the user's own (``--folds FILE``): read, checked against the dataset, never trusted."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ensemble.errors import FoldError, first_few
+from ensemble.tables import TextTable, read_table, shortened
+
+if TYPE_CHECKING:
+    from ensemble.dataset import Split
+
+
+def read_own_folds(path: Path, train: Split) -> tuple[NDArray[np.int16], NDArray[np.str_] | None]:
+    """Read and check a fold file.
+
+    Args:
+        path: A CSV with the columns ``image_id`` or ``id``, ``fold`` and, if one likes, ``group``.
+        train: The rows that it must divide.
+
+    Returns:
+        For each training row its fold, shape (N,), int16, and its group, shape (N,): the dataset's, else the file's,
+        else None.
+
+    Raises:
+        DataError: The file cannot be read as a table.
+        FoldError: An image is missing, foreign or there twice, a fold is no whole number, a fold between 0 and the
+            largest is empty, or a group is in two folds. All of these are named at once.
+    """
+    table = read_table(path)
+    ids = _column(table, "image_id", "id")
+    folds, problems = _parse_folds(table)
+    problems += _id_problems(ids, table, train.image_ids)
+    if problems:
+        raise FoldError.gather(f"{path} cannot be used as folds", problems)
+    order = np.argsort(ids, kind="stable")
+    rows = order[np.searchsorted(ids[order], train.image_ids)]
+    own_groups = table.columns["group"][rows] if "group" in table.columns else None
+    aligned = folds[rows]
+    for groups, whose in ((train.groups, "the dataset's"), (own_groups, "the file's")):
+        problems += _split_groups(groups, aligned, whose)
+    if problems:
+        raise FoldError.gather(f"{path} cannot be used as folds", problems)
+    return aligned, own_groups if train.groups is None else train.groups
+
+
+def _column(table: TextTable, *names: str) -> NDArray[np.str_]:
+    for name in names:
+        if name in table.columns:
+            return table.columns[name]
+    raise FoldError(
+        f"{table.path}: expected a column {' or '.join(names)!r}, got the columns {first_few(table.header, 20)}"
+    )
+
+
+def _parse_folds(table: TextTable) -> tuple[NDArray[np.int16], list[str]]:
+    texts = [text.strip() for text in _column(table, "fold").tolist()]
+    wrong = [
+        f"line {line}: {text!r}"
+        for line, text in zip(table.lines.tolist(), texts, strict=True)
+        if not (text.isascii() and text.isdigit() and len(text) <= 4)
+    ]
+    if wrong:
+        return np.zeros(len(texts), dtype=np.int16), [f"expected folds 0, 1, 2, …, got {shortened(wrong)}"]
+    folds = np.array([int(text) for text in texts], dtype=np.int16)
+    present = np.unique(folds)
+    if len(present) < 2:
+        return folds, [f"expected at least 2 folds, got {len(present)}"]
+    if len(empty := np.setdiff1d(np.arange(present[-1] + 1), present)):
+        return folds, [
+            f"the largest fold is {present[-1]}, but no image is in fold {shortened([str(k) for k in empty])}"
+        ]
+    return folds, []
+
+
+def _id_problems(ids: NDArray[np.str_], table: TextTable, expected: NDArray[np.str_]) -> list[str]:
+    problems = []
+    unique, counts = np.unique(ids, return_counts=True)
+    if len(double := unique[counts > 1]):
+        line = table.lines[np.flatnonzero(ids == double[0])[1]]
+        problems.append(
+            f"{len(double)} images are there more than once: {first_few(double)}, the first again on line {line}"
+        )
+    if len(missing := np.setdiff1d(expected, unique)):
+        problems.append(f"{len(missing)} training images are missing: {first_few(missing)}")
+    if len(foreign := np.setdiff1d(unique, expected)):
+        problems.append(
+            f"{len(foreign)} ids are not training images (write them as in the label table): {first_few(foreign)}"
+        )
+    return problems
+
+
+def _split_groups(groups: NDArray[np.str_] | None, folds: NDArray[np.int16], whose: str) -> list[str]:
+    if groups is None:
+        return []
+    names, numbers = np.unique(groups, return_inverse=True)
+    pairs = np.unique(np.stack([numbers.reshape(-1), folds]), axis=1)
+    split = names[np.bincount(pairs[0]) > 1]
+    if not len(split):
+        return []
+    return [f"{len(split)} of {whose} groups are in more than one fold: {first_few(split)}"]
