@@ -168,8 +168,12 @@ def _refusal(wish: ModelWish, error: Exception) -> str:
     given = ", ".join(f"{key}={value!r}" for key, value in wish.args.items()) or "none"
     return (
         f"model.args: {wish.name} cannot be built for images of {size_text(wish.image_size)} with args {given} "
-        f"({type(error).__name__}: {error})"
+        f"({_said(error)})"
     )
+
+
+def _said(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
 
 
 @contextmanager
@@ -182,7 +186,7 @@ def _offline_said(wish: ModelWish) -> Iterator[None]:
             raise
         raise RecipeError(
             f"model.pretrained: timm's weights of {wish.name} are not on this machine and could not be fetched from "
-            f"the hub ({type(error).__name__}: {error}). Fetch them where there is a network and name the file: "
+            f"the hub ({_said(error)}). Fetch them where there is a network and name the file: "
             "`pretrained: path/to/model.safetensors`; or `pretrained: false` for random weights"
         ) from error
 
@@ -206,5 +210,5 @@ def _unreadable(wish: ModelWish, error: Exception) -> str:
     own = "" if config is None else f"; the model's own is {size_text(config.input_size[1:])}"
     return (
         f"data.image_size: {wish.name} cannot read images of {size_text(wish.image_size)} "
-        f"({type(error).__name__}: {error}). Choose another size{own}"
+        f"({_said(error)}). Choose another size{own}"
     )

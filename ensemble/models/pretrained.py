@@ -159,26 +159,25 @@ def _complaint(model: nn.Module, path: Path, state: State, misfit: _Misfit) -> s
         ("of another shape", misfit.other_shape),
     )
     counts = "; ".join(f"{len(names)} {kind}: {first_few(names)}" for kind, names in kinds if names)
-    architecture = getattr(model, "pretrained_cfg", {}).get("architecture") or type(model).__name__
-    return (
-        f"{path}: its {len(state)} tensors do not fit {architecture}, which has {len(model.state_dict())}. {counts}. "
-        f"{_remedy(model, state, misfit)}"
-    )
+    own = model.state_dict()
+    name = getattr(model, "pretrained_cfg", {}).get("architecture") or type(model).__name__
+    remedy = _remedy(name, list(state.values()), list(own.values()), same_names=not misfit.missing + misfit.unexpected)
+    return f"{path}: its {len(state)} tensors do not fit {name}, which has {len(own)}. {counts}. {remedy}"
 
 
-def _remedy(model: nn.Module, state: State, misfit: _Misfit) -> str:
-    if not misfit.missing and not misfit.unexpected:
+def _remedy(name: str, given: list[Tensor], own: list[Tensor], *, same_names: bool) -> str:
+    if same_names:
         return (
             "The file comes from the same architecture with other settings: set model.args and data.image_size as there"
         )
-    if _same_order(list(state.values()), list(model.state_dict().values())):
+    if _same_order(given, own):
         return (
             "Number, order and shapes agree, so the names alone differ: save it under timm's names, "
-            "torch.save(dict(zip(timm.create_model(NAME).state_dict(), state.values())), FILE)"
+            f"torch.save(dict(zip(timm.create_model({name!r}).state_dict(), state.values())), FILE)"
         )
     return (
         "Expected timm's names for this architecture: set model.name to the architecture that the file is of, or "
-        "rename its tensors (timm.create_model(NAME).state_dict() lists the names)"
+        f"rename its tensors (timm.create_model({name!r}).state_dict() lists the names)"
     )
 
 
