@@ -55,11 +55,12 @@ def improve(placement: Placement, rng: np.random.Generator, *, rounds: int, kick
         rng: Draws orders, blocks and kicks.
         rounds: How often, at most, all units are swept and cut into new blocks, where they are too many for a single
             block; fewer, but at least 2, if they are very many.
-        kicks: How often the local optimum of a single block is disturbed in the hope of a better one.
+        kicks: How often, at most, the local optimum of a single block is disturbed in the hope of a better one; fewer
+            if it has few units.
     """
     n_units = len(placement.units)
     if n_units <= 2 * _BLOCK:
-        Block(placement, np.arange(n_units)).run(rng, kicks=kicks)
+        Block(placement, np.arange(n_units)).run(rng, kicks=min(kicks, 10 * n_units))
         return
     for _ in range(min(rounds, max(2, _MOST_VISITS // n_units))):
         if placement.units.kinds is None:

@@ -1,0 +1,294 @@
+from __future__ import annotations
+
+import json
+import multiprocessing
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ensemble.dataset import Dataset, Split
+from ensemble.errors import ArtefactError, DataError, FoldError
+from ensemble.folds import FoldFile, FoldWish, ensure_folds, open_folds, read_folds
+from ensemble.runs import DatasetRuns
+
+N = 60
+
+
+def split_of(first: int, size: int, *, grouped: bool = True) -> Split:
+    numbers = np.arange(first, first + size)
+    rng = np.random.default_rng(first)
+    labels = (rng.random((size, 2)) < [0.4, 0.2]).astype(np.float64)
+    groups = np.array([f"p{number // 3:03d}" for number in numbers]) if grouped else None
+    return Split(np.array([f"{number:04d}" for number in numbers]), labels, groups, np.empty(0, dtype=np.str_))
+
+
+def dataset_of(*, grouped: bool = True, **facts: object) -> Dataset:
+    plain = Dataset(
+        name="demo",
+        path=Path("data/demo"),
+        class_names=("a", "b"),
+        train=split_of(0, N, grouped=grouped),
+        holdout=split_of(N, 15, grouped=grouped),
+        test=None,
+        template=None,
+        groups_source="groups.csv" if grouped else "no groups: every image counted as independent",
+        unused_tables=(),
+    )
+    return replace(plain, **facts)  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def paths(tmp_path: Path) -> DatasetRuns:
+    return DatasetRuns(tmp_path / "runs" / "demo")
+
+
+@pytest.fixture
+def dataset() -> Dataset:
+    return dataset_of()
+
+
+def write_own(path: Path, dataset: Dataset, n_folds: int = 4, header: str = "id,fold") -> Path:
+    ids, groups = dataset.train.image_ids, dataset.train.groups
+    numbers = np.arange(len(ids)) if groups is None else np.unique(groups, return_inverse=True)[1]
+    rows = [f"{name},{number % n_folds}" for name, number in zip(ids, numbers, strict=True)]
+    path.write_text("\n".join([header, *rows]) + "\n")
+    return path
+
+
+def test_first_call_writes_and_later_calls_read(paths: DatasetRuns, dataset: Dataset) -> None:
+    made = ensure_folds(paths, dataset, FoldWish())
+    written = paths.folds_csv.read_bytes()
+    again = ensure_folds(paths, dataset, FoldWish(n_folds=5, fold_seed=0, holdout=True))
+    assert paths.folds_csv.read_bytes() == written
+    assert (made.n_folds, made.fold_seed, made.source, made.holdout_in_folds) == (5, 0, "made", False)
+    assert np.array_equal(made.image_ids, dataset.train.image_ids)
+    assert np.array_equal(made.folds, again.folds)
+    assert written.startswith(b"image_id,group,fold\n0000,p000,")
+    facts = json.loads(paths.folds_json.read_text())
+    assert facts["sha256"] == made.sha256
+    assert facts["groups_source"] == "groups.csv"
+    assert facts["content_hash"] == dataset.content_hash
+
+
+def test_read_folds_gives_the_same(paths: DatasetRuns, dataset: Dataset) -> None:
+    made = ensure_folds(paths, dataset, FoldWish(n_folds=3, fold_seed=7))
+    read = read_folds(paths)
+    assert isinstance(read, FoldFile)
+    assert read.image_ids.tolist() == sorted(dataset.train.image_ids.tolist())
+    assert read.groups is not None
+    assert read.folds.dtype == np.int16
+    assert np.array_equal(read.folds, made.folds)
+    assert (read.n_folds, read.fold_seed, read.sha256) == (3, 7, made.sha256)
+
+
+@pytest.mark.parametrize("grouped", [True, False])
+def test_row_order_is_irrelevant(tmp_path: Path, grouped: bool) -> None:
+    dataset = dataset_of(grouped=grouped)
+    order = np.random.default_rng(2).permutation(N)
+    train = dataset.train
+    assert train.labels is not None
+    groups = None if train.groups is None else train.groups[order]
+    other = replace(dataset, train=Split(train.image_ids[order], train.labels[order], groups, train.image_files))
+    here, there = DatasetRuns(tmp_path / "a"), DatasetRuns(tmp_path / "b")
+    first, second = ensure_folds(here, dataset, FoldWish()), ensure_folds(there, other, FoldWish())
+    assert first.sha256 == second.sha256
+    assert np.array_equal(second.image_ids, other.train.image_ids)
+    assert np.array_equal(first.folds[order], second.folds)
+
+
+def test_without_groups_the_column_is_empty(paths: DatasetRuns) -> None:
+    assert ensure_folds(paths, dataset_of(grouped=False), FoldWish()).groups is None
+    assert paths.folds_csv.read_text().splitlines()[1].startswith("0000,,")
+    assert read_folds(paths).groups is None
+
+
+def test_dataset_yaml_ranks_above_the_defaults(paths: DatasetRuns) -> None:
+    folds = ensure_folds(paths, dataset_of(n_folds=4, fold_seed=3), FoldWish())
+    assert (folds.n_folds, folds.fold_seed) == (4, 3)
+
+
+def test_dataset_yaml_and_recipe_that_contradict_are_named_together(paths: DatasetRuns) -> None:
+    stated = dataset_of(n_folds=4, fold_seed=3, holdout_wanted=True)
+    with pytest.raises(FoldError, match="3 problems") as caught:
+        ensure_folds(paths, stated, FoldWish(n_folds=5, fold_seed=2, holdout=False))
+    assert "dataset.yaml says n_folds 4, the recipe (or --set) says data.n_folds 5" in str(caught.value)
+    assert not paths.folds_csv.exists()
+
+
+def test_a_later_wish_that_differs_is_refused(paths: DatasetRuns, dataset: Dataset) -> None:
+    ensure_folds(paths, dataset, FoldWish())
+    with pytest.raises(FoldError, match="2 problems") as caught:
+        ensure_folds(paths, replace(dataset, fold_seed=1), FoldWish(n_folds=10))
+    text = str(caught.value)
+    assert "the recipe (or --set) says n_folds 10, but they were made with 5" in text
+    assert "dataset.yaml says fold_seed 1, but they were made with 0" in text
+    assert f"remove {paths.folder}" in text
+    assert "another --runs" in text
+
+
+def test_holdout_in_the_folds(paths: DatasetRuns, dataset: Dataset) -> None:
+    divided, folds = open_folds(paths, dataset, FoldWish(holdout=False))
+    assert divided.holdout is None
+    assert len(folds.folds) == N + 15
+    assert folds.holdout_in_folds
+    later, same = open_folds(paths, dataset, FoldWish())
+    assert len(later.train) == N + 15
+    assert np.array_equal(same.folds, folds.folds)
+    with pytest.raises(FoldError, match="says holdout True, but they were made with False"):
+        open_folds(paths, dataset, FoldWish(holdout=True))
+    with pytest.raises(FoldError, match="which were not added to the training rows: use open_folds"):
+        ensure_folds(paths, dataset, FoldWish())
+
+
+def test_holdout_outside_the_folds(paths: DatasetRuns, dataset: Dataset) -> None:
+    same, folds = open_folds(paths, dataset, FoldWish())
+    assert same is dataset
+    assert len(folds.folds) == N
+    with pytest.raises(FoldError, match="says holdout False, but they were made with True"):
+        open_folds(paths, dataset, FoldWish(holdout=False))
+
+
+def test_dataset_yaml_puts_the_holdout_into_the_folds(paths: DatasetRuns) -> None:
+    assert open_folds(paths, dataset_of(holdout_wanted=False), FoldWish())[1].holdout_in_folds
+
+
+def test_holdout_that_was_not_added_is_refused(paths: DatasetRuns, dataset: Dataset) -> None:
+    with pytest.raises(FoldError, match="not added to the training rows: use open_folds"):
+        ensure_folds(paths, dataset, FoldWish(holdout=False))
+
+
+def test_a_group_in_training_and_holdout_is_refused_unless_both_are_divided(paths: DatasetRuns) -> None:
+    shared = dataset_of(holdout=split_of(N - 2, 12))
+    with pytest.raises(DataError, match="on both sides"):
+        open_folds(paths, shared, FoldWish())
+
+
+def test_edited_folds_are_refused(paths: DatasetRuns, dataset: Dataset) -> None:
+    ensure_folds(paths, dataset, FoldWish())
+    paths.folds_csv.write_text(paths.folds_csv.read_text().replace(",0\n", ",1\n", 1))
+    for act in (lambda: read_folds(paths), lambda: ensure_folds(paths, dataset, FoldWish())):
+        with pytest.raises(FoldError, match="was changed after it was written"):
+            act()
+
+
+def test_a_changed_dataset_is_refused(paths: DatasetRuns, dataset: Dataset) -> None:
+    ensure_folds(paths, dataset, FoldWish())
+    with pytest.raises(FoldError, match="1 training images are new: '0060'"):
+        ensure_folds(paths, replace(dataset, train=split_of(0, N + 1)), FoldWish())
+    with pytest.raises(FoldError, match="1 images of the folds are gone: '0059'"):
+        ensure_folds(paths, replace(dataset, train=split_of(0, N - 1)), FoldWish())
+    with pytest.raises(FoldError, match=r"changed since .* labels, groups"):
+        ensure_folds(paths, replace(dataset, class_names=("a", "c")), FoldWish())
+
+
+def test_missing_and_foreign_artefacts(paths: DatasetRuns, dataset: Dataset) -> None:
+    with pytest.raises(ArtefactError, match="the fold file is missing"):
+        read_folds(paths)
+    ensure_folds(paths, dataset, FoldWish())
+    facts = json.loads(paths.folds_json.read_text())
+    paths.folds_json.write_text(json.dumps({**facts, "version": 99}))
+    with pytest.raises(ArtefactError, match="format version 99, this release reads 1"):
+        read_folds(paths)
+    del facts["source"]
+    paths.folds_json.write_text(json.dumps(facts))
+    with pytest.raises(ArtefactError, match="the entries source are missing"):
+        read_folds(paths)
+    paths.folds_json.unlink()
+    with pytest.raises(ArtefactError, match=r"stands without folds.json.*--folds FILE"):
+        ensure_folds(paths, dataset, FoldWish())
+
+
+def test_too_few_groups(paths: DatasetRuns, dataset: Dataset) -> None:
+    with pytest.raises(FoldError, match="only 20 groups"):
+        ensure_folds(paths, dataset, FoldWish(n_folds=21))
+    assert not paths.folds_csv.exists()
+
+
+def test_training_rows_without_labels(paths: DatasetRuns, dataset: Dataset) -> None:
+    with pytest.raises(FoldError, match="no labels"):
+        ensure_folds(paths, replace(dataset, train=replace(dataset.train, labels=None)), FoldWish())
+
+
+def ensure_in_process(folder: Path, seed: int) -> str:
+    try:
+        return ensure_folds(DatasetRuns(folder), dataset_of(), FoldWish(fold_seed=seed)).sha256
+    except FoldError:
+        return "refused"
+
+
+def test_processes_that_start_together_agree(paths: DatasetRuns) -> None:
+    with multiprocessing.get_context("fork").Pool(2) as pool:
+        answers = pool.starmap(ensure_in_process, [(paths.folder, seed) for seed in (1, 2)])
+    assert sorted(answer == "refused" for answer in answers) == [False, True]
+    assert read_folds(paths).sha256 in answers
+
+
+def test_own_file_is_copied(paths: DatasetRuns, dataset: Dataset, tmp_path: Path) -> None:
+    own = write_own(tmp_path / "mine.csv", dataset)
+    folds = ensure_folds(paths, dataset, FoldWish(file=own, n_folds=4))
+    assert (folds.n_folds, folds.fold_seed, folds.source) == (4, None, "mine.csv")
+    assert folds.folds.tolist() == [(number // 3) % 4 for number in range(N)]
+    own_again = ensure_folds(paths, dataset, FoldWish(file=own))
+    assert np.array_equal(own_again.folds, ensure_folds(paths, dataset, FoldWish()).folds)
+    other = write_own(tmp_path / "other.csv", dataset, n_folds=5, header="image_id,fold")
+    with pytest.raises(FoldError, match=r"\(mine.csv\) puts \d+ images into other folds than .*other.csv"):
+        ensure_folds(paths, dataset, FoldWish(file=other))
+    with pytest.raises(FoldError, match="says fold_seed 0, but they were made with none"):
+        ensure_folds(paths, dataset, FoldWish(fold_seed=0))
+
+
+def test_own_file_and_numbers_that_contradict(paths: DatasetRuns, dataset: Dataset, tmp_path: Path) -> None:
+    own = write_own(tmp_path / "mine.csv", dataset)
+    with pytest.raises(FoldError, match=r"says n_folds 5, but .*mine\.csv holds 4 folds"):
+        ensure_folds(paths, dataset, FoldWish(file=own, n_folds=5))
+    with pytest.raises(FoldError, match=r"fold_seed 0, but the folds come from .*mine\.csv, which has no seed"):
+        ensure_folds(paths, dataset, FoldWish(file=own, fold_seed=0))
+    assert not paths.folds_csv.exists()
+
+
+def test_own_file_brings_groups(paths: DatasetRuns, tmp_path: Path) -> None:
+    own = tmp_path / "mine.csv"
+    own.write_text("fold;group;id\n" + "".join(f"{k % 2};g{k % 4};{k:04d}\n" for k in range(N)))
+    folds = ensure_folds(paths, dataset_of(grouped=False), FoldWish(file=own))
+    assert folds.groups is not None
+    assert folds.groups[:4].tolist() == ["g0", "g1", "g2", "g3"]
+
+
+@pytest.mark.parametrize(
+    ("rows", "messages"),
+    [
+        (["0000,0", "0000,1"], ["more than once: '0000', the first again on line 3", "59 training images are missing"]),
+        ([f"{k:04d},{k // 30}" for k in range(N)] + ["x,0"], ["1 ids are not training images .*'x'"]),
+        ([f"{k:04d},-1" for k in range(N)], ["expected folds 0, 1, 2, …, got line 2: '-1'.*55 more"]),
+        ([f"{k:04d},0" for k in range(N)], ["expected at least 2 folds, got 1"]),
+        ([f"{k:04d},{k // 30 * 2}" for k in range(N)], ["the largest fold is 2, but no image is in fold 1"]),
+        ([f"{k:04d},{k % 2}" for k in range(N)], ["20 of the dataset's groups are in more than one fold: 'p000'"]),
+    ],
+)
+def test_own_file_that_does_not_fit(
+    paths: DatasetRuns, dataset: Dataset, tmp_path: Path, rows: list[str], messages: list[str]
+) -> None:
+    own = tmp_path / "mine.csv"
+    own.write_text("\n".join(["id,fold", *rows]) + "\n")
+    for message in messages:
+        with pytest.raises(FoldError, match=message):
+            ensure_folds(paths, dataset, FoldWish(file=own))
+    assert not paths.folds_csv.exists()
+
+
+def test_own_file_without_the_columns(paths: DatasetRuns, dataset: Dataset, tmp_path: Path) -> None:
+    own = tmp_path / "mine.csv"
+    own.write_text("name,fold\n0000,0\n")
+    with pytest.raises(FoldError, match="expected a column 'image_id or id', got the columns 'name', 'fold'"):
+        ensure_folds(paths, dataset, FoldWish(file=own))
+    with pytest.raises(DataError, match=r"nowhere\.csv"):
+        ensure_folds(paths, dataset, FoldWish(file=tmp_path / "nowhere.csv"))
+
+
+def test_own_groups_may_not_be_split(paths: DatasetRuns, tmp_path: Path) -> None:
+    own = tmp_path / "mine.csv"
+    own.write_text("id,group,fold\n" + "".join(f"{k:04d},g,{k % 2}\n" for k in range(N)))
+    with pytest.raises(FoldError, match="1 of the file's groups are in more than one fold: 'g'"):
+        ensure_folds(paths, dataset_of(grouped=False), FoldWish(file=own))
