@@ -54,13 +54,6 @@ class ConfusionCounts:
         doubled = 2 * self.true_positives
         return self._share(doubled, doubled + self.false_positives + self.false_negatives)
 
-    @property
-    def f1_undefined(self) -> NDArray[np.bool_]:
-        """Shape (C,): F1 is 0/0, for there is neither a positive nor a positive decision; it counts as 0."""
-        involved = self.true_positives + self.false_positives + self.false_negatives
-        undefined: NDArray[np.bool_] = (involved == 0) & (self.labelled > 0)
-        return undefined
-
     def _share(self, part: NDArray[np.int64], whole: NDArray[np.int64]) -> NDArray[np.float64]:
         return np.where(self.labelled > 0, part / np.maximum(whole, 1), np.nan)
 

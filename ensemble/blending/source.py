@@ -83,9 +83,7 @@ def join_source(
         AlignmentError: Members do not belong together.
     """
     if not np.array_equal(folds.image_ids, dataset.train.image_ids):
-        raise FoldError(
-            "the folds' images, or their order, are not those of the dataset's training rows: use open_folds"
-        )
+        raise FoldError("the folds' images, or their order, are not the training rows': use open_folds")
     splits = {"oof": dataset.train, "holdout": dataset.holdout, "test": dataset.test}
     joined = {
         split: join_members(

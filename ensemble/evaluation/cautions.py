@@ -24,7 +24,7 @@ def cautions(source: Source, rows: LabelledRows, classes: Sequence[ClassResult])
     return [
         *_epochs_picked(source),
         *_without_labels(classes),
-        *_undefined(classes),
+        *_never_called(classes),
         *_holdout_without_positives(source),
         *_rare(rows, classes, source.folds.n_folds),
         *_other_rates(classes),
@@ -47,10 +47,9 @@ def _without_labels(classes: Sequence[ClassResult]) -> Iterator[str]:
         yield f"no training row is positive for {_listed(names)}: never called positive, and F1 counts as 0"
 
 
-def _undefined(classes: Sequence[ClassResult]) -> Iterator[str]:
-    for result in classes:
-        if result.positives and not result.tp + result.fp and all(cut > 1 for cut in result.fold_thresholds):
-            yield f"F1 of {result.name!r} counts as 0: cross-fitted, no fold's threshold calls any row positive"
+def _never_called(classes: Sequence[ClassResult]) -> Iterator[str]:
+    if names := [result.name for result in classes if result.positives and not result.tp + result.fp]:
+        yield f"cross-fitted, no row is called positive for {_listed(names)}: F1 is 0"
 
 
 def _holdout_without_positives(source: Source) -> Iterator[str]:

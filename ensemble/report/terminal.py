@@ -42,7 +42,7 @@ def _scores(result: BlendResult) -> RenderableType:
     grid.add_row("in sample", _score(scores.in_sample), "chosen on the rows that are scored: optimistic")
     grid.add_row("at 0.5", _score(scores.at_half), "nothing chosen")
     if scores.holdout is not None:
-        grid.add_row("holdout", _score(scores.holdout), "other rows, scored once with the final thresholds")
+        grid.add_row("holdout", _score(scores.holdout), "other rows, scored once, with final thresholds")
     if result.best_possible is not None:
         grid.add_row("best possible rule", _score(result.best_possible), "knows the true probabilities of these rows")
     if not (result.rows.n_holdout or result.rows.n_test):

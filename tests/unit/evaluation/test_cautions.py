@@ -1,0 +1,116 @@
+"""Every warning, in the words that a reader sees."""
+
+import math
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ensemble.blending import Member, Source
+from ensemble.blending.source import join_source
+from ensemble.dataset import Dataset, Split
+from ensemble.evaluation import score_blend
+from ensemble.folds import FoldFile
+from ensemble.predictions import PredictionTable
+
+NOTHING = np.array([], dtype=np.str_)
+N = 60
+
+
+def source(
+    labels: NDArray[np.float64],
+    *,
+    groups: NDArray[np.str_] | None = None,
+    holdout: NDArray[np.float64] | None = None,
+    test_logit: float | None = None,
+) -> Source:
+    """One member that is fairly right, over three folds."""
+    ids = np.array([f"i{number}" for number in range(len(labels))])
+    names = tuple("abcdef"[: labels.shape[1]])
+    rng = np.random.default_rng(0)
+    values = (2 * np.nan_to_num(labels) - 1 + rng.standard_normal(labels.shape)).astype(np.float32)
+    folds = (np.arange(len(labels)) % 3).astype(np.int16)
+    file = FoldFile(ids, groups, folds, 3, "f", False, 0, "made", "", "groups.csv")
+    notes = {"folds_sha256": "f"}
+    tables = {"oof": PredictionTable(ids, names, values, folds=folds, notes=notes)}
+    splits: dict[str, Split | None] = {"holdout": None, "test": None}
+    if holdout is not None:
+        splits["holdout"] = Split(np.array([f"h{n}" for n in range(len(holdout))]), holdout, None, NOTHING)
+    if test_logit is not None:
+        splits["test"] = Split(np.array(["t0", "t1"]), None, None, NOTHING)
+    for name, split in splits.items():
+        if split is not None:
+            rows = np.full((len(split), labels.shape[1]), test_logit or 0.0, np.float32)
+            tables[name] = PredictionTable(split.image_ids, names, rows, notes=notes)
+    train = Split(ids, labels, groups, NOTHING)
+    dataset = Dataset("toy", Path(), names, train, splits["holdout"], splits["test"], None, "groups.csv", ())
+    return join_source(dataset, file, [Member("m", tables, {})])
+
+
+def warnings_of(one: Source) -> list[str]:
+    return list(score_blend(one, trials=0).result.warnings)
+
+
+def half(*columns: NDArray[np.float64]) -> NDArray[np.float64]:
+    """A harmless first class, then the given ones."""
+    return np.stack([np.tile([0.0, 1.0], N // 2), *columns], axis=1)
+
+
+def positives(count: int) -> NDArray[np.float64]:
+    return (np.arange(N) < count).astype(float)
+
+
+def test_nothing_to_warn_of() -> None:
+    assert warnings_of(source(half())) == []
+
+
+def test_classes_without_labels_or_positives_are_named() -> None:
+    found = warnings_of(source(half(np.full(N, math.nan), np.zeros(N))))
+    assert found[0].startswith("no row is labelled for 'b': left out of every mean")
+    assert found[1].startswith("no training row is positive for 'c': never called positive, and F1 counts as 0")
+    assert len(found) == 2
+
+
+def test_rare_classes_are_named_with_their_counts() -> None:
+    found = warnings_of(source(half(positives(2), positives(10))))
+    assert "b (2): fewer positive images than the 3 folds: some folds have none to score" in found
+    assert "c (10): fewer than 25 positive images: threshold and F1 are unstable" in found
+
+
+def test_groups_are_counted_not_images() -> None:
+    groups = np.array([f"p{number // 10}" for number in range(N)])
+    found = warnings_of(source(half(positives(30)), groups=groups))
+    assert "a (6), b (3): fewer than 25 positive groups: threshold and F1 are unstable" in found
+
+
+def test_a_class_that_is_never_called_is_named() -> None:
+    column = np.zeros(N)
+    column[0] = 1
+    one = source(half(column))
+    one.members[0].tables["oof"].values[:, 1] = -5.0
+    one.members[0].tables["oof"].values[0, 1] = 5.0
+    card = score_blend(one, trials=0)
+    assert card.result.classes[1].fold_thresholds[0] == 2.0
+    assert "cross-fitted, no row is called positive for 'b': F1 is 0" in card.result.warnings
+
+
+def test_a_holdout_without_positives_is_named() -> None:
+    found = warnings_of(source(half(), holdout=np.zeros((4, 1))))
+    assert found == ["no holdout row is positive for 'a': the holdout's F1 of it is 0/0, which counts as 0"]
+
+
+def test_another_rate_on_the_test_rows_is_named() -> None:
+    found = warnings_of(source(half(), test_logit=9.0))
+    assert len(found) == 1
+    assert "by more than ×1.5: a (100.00% of test rows, 50.00% in training)" in found[0]
+    assert "a (0.00% of test rows" in warnings_of(source(half(), test_logit=-9.0))[0]
+
+
+def test_picked_epochs_and_copies_are_named() -> None:
+    one = source(half())
+    member = one.members[0]
+    oof = replace(member.tables["oof"], notes={"select": "best_on_fold"})
+    found = warnings_of(replace(one, members=(member, Member("n", {"oof": oof}, {}))))
+    assert found[0].startswith("epoch picked on these rows: 'n' (training.select: best_on_fold)")
+    assert found[1] == "members 'm' and 'n' are copies of one another: the same opinion counts twice"

@@ -1,0 +1,291 @@
+"""The whole command on a small dataset, with members whose tables were never trained."""
+
+from __future__ import annotations
+
+import csv
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from ensemble import blend
+from ensemble.dataset import Dataset, read_dataset
+from ensemble.errors import AlignmentError, ArtefactError, DataError, FoldError
+from ensemble.files import sha256_of_file, write_json, write_text
+from ensemble.folds import FoldFile, FoldWish, open_folds
+from ensemble.metrics import macro_f1
+from ensemble.predictions import PredictionTable, read_predictions, write_predictions
+from ensemble.runs import DatasetRuns, dataset_runs
+from ensemble.thresholds import decide
+
+CLASSES = ("left", "right")
+N_TRAIN, N_HOLDOUT, N_TEST = 240, 60, 50
+
+
+def write_rows(path: Path, ids: list[str], values: NDArray[np.float64] | None, header: tuple[str, ...]) -> None:
+    with path.open("w", newline="", encoding="utf-8") as stream:
+        writer = csv.writer(stream)
+        writer.writerow(["id", *header])
+        for number, image_id in enumerate(ids):
+            writer.writerow([image_id, *([0] * len(header) if values is None else values[number].tolist())])
+
+
+def make_dataset(folder: Path) -> Dataset:
+    folder.mkdir()
+    rng = np.random.default_rng(0)
+    chances = rng.beta(0.6, 1.2, (N_TRAIN + N_HOLDOUT, 2))
+    labels = (rng.random(chances.shape) < chances).astype(int)
+    train, holdout = [f"{n:03d}" for n in range(N_TRAIN)], [f"v{n}" for n in range(N_HOLDOUT)]
+    write_rows(folder / "train_labels.csv", train, labels[:N_TRAIN], CLASSES)
+    write_rows(folder / "val_labels.csv", holdout, labels[N_TRAIN:], CLASSES)
+    write_rows(folder / "true_probabilities.csv", train, chances[:N_TRAIN], CLASSES)
+    write_rows(folder / "sample_submission.csv", [f"t{n}" for n in reversed(range(N_TEST))], None, CLASSES[::-1])
+    groups = np.array([[f"p{n // 3}"] for n in range(N_TRAIN)])
+    write_rows(folder / "train_groups.csv", train, groups, ("group",))
+    write_rows(folder / "val_groups.csv", holdout, np.array([[f"q{n}"] for n in range(N_HOLDOUT)]), ("group",))
+    return read_dataset(folder, images=False)
+
+
+@dataclass(frozen=True)
+class World:
+    """A dataset, its folds, and where members go."""
+
+    folder: Path
+    dataset: Dataset
+    runs: DatasetRuns
+    folds: FoldFile
+
+    def add_member(self, name: str, *, noise: float = 1.0, seed: int = 0, **notes: str) -> None:
+        paths = self.runs.member(name)
+        write_text(paths.recipe, "seed: 0\n")
+        for fold in range(self.folds.n_folds):
+            write_json(paths.fold(fold).run, {"version": 1, "data_path": str(self.dataset.path.resolve())})
+        rng = np.random.default_rng(seed)
+        own = {"member": name, "folds_sha256": self.folds.sha256, "select": "last", **notes}
+        for split, part in (("oof", "train"), ("holdout", "holdout"), ("test", "test")):
+            rows = getattr(self.dataset, part)
+            truth = np.full((len(rows.image_ids), 2), 0.3) if rows.labels is None else rows.labels
+            values = (3 * truth - 2 + noise * rng.standard_normal(truth.shape)).astype(np.float32)
+            folds = self.folds.folds if split == "oof" else None
+            table = PredictionTable(rows.image_ids, CLASSES, values, folds=folds, notes={**own, "split": split})
+            write_predictions(paths.table(split), table)
+
+    def blend(self, *arguments: str) -> int:
+        return blend.main(["--runs", str(self.runs.folder.parent), "--trials", "0", *arguments])
+
+    @property
+    def summary(self) -> dict[str, object]:
+        content: dict[str, object] = json.loads(self.runs.blend("blend").summary.read_text())
+        return content
+
+
+@pytest.fixture
+def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
+    monkeypatch.chdir(tmp_path)
+    dataset = make_dataset(tmp_path / "toy")
+    runs = dataset_runs(tmp_path / "runs", dataset.name)
+    dataset, folds = open_folds(runs, dataset, FoldWish(n_folds=3))
+    made = World(tmp_path, dataset, runs, folds)
+    made.add_member("one", seed=1)
+    made.add_member("two", seed=2, noise=1.5)
+    return made
+
+
+def test_it_blends_scores_writes_and_says_so(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    assert world.blend("--trials", "5") == 0
+    shown = capsys.readouterr().out
+    assert shown.startswith("macro-F1, cross-fitted")
+    for words in (
+        "best possible rule",
+        "train_groups.csv",
+        "no search can beat exact",
+        "Optuna, cold, 5 trials",
+        "Optuna, from exact, 5 trials",
+        "an out-of-fold row is scored by one model",
+        "submissions/blend.csv",
+    ):
+        assert words in shown
+    report = shown.partition("studies  ")[0]
+    assert max(map(len, report.splitlines())) <= 80
+    assert (world.runs.blend("blend").journal("cold")).exists()
+    assert (world.runs.blend("blend").journal("warm")).exists()
+
+
+def test_what_is_written_reproduces_every_decision(world: World) -> None:
+    world.blend()
+    paths, summary = world.runs.blend("blend"), world.summary
+    thresholds = [summary["thresholds"][name] for name in CLASSES]  # type: ignore[index]
+    oof = read_predictions(paths.table("oof"))
+    assert world.dataset.train.labels is not None
+    in_sample = macro_f1(world.dataset.train.labels, decide(oof.probabilities(), thresholds))
+    scores = summary["scores"]
+    assert isinstance(scores, dict)
+    assert scores["in_sample"] == in_sample
+    assert scores["cross_fitted"] <= in_sample <= 1.0
+    test = read_predictions(paths.table("test"))
+    decided = dict(zip(test.image_ids.tolist(), decide(test.probabilities(), thresholds).tolist(), strict=True))
+    lines = (world.folder / "submissions" / "blend.csv").read_text().splitlines()
+    assert lines[0] == "id,right,left"
+    assert len(lines) == N_TEST + 1
+    for line in lines[1:]:
+        image_id, right, left = line.split(",")
+        assert [bool(int(left)), bool(int(right))] == decided[image_id]
+
+
+def test_the_summary_has_the_keys_that_readers_rely_on(world: World) -> None:
+    world.blend()
+    summary = world.summary
+    assert (summary["version"], summary["metric"], summary["combine"]) == (1, "macro_f1", "mean")
+    assert (summary["threshold_rule"], summary["class_weights"]) == ("exact", None)
+    assert summary["members"] == {"one": 0.5, "two": 0.5}
+    assert summary["folds_sha256"] == world.folds.sha256
+    assert set(summary["scores"]) >= {"at_half", "in_sample", "cross_fitted", "holdout"}  # type: ignore[call-overload]
+    per_class = summary["per_class"]["left"]  # type: ignore[index]
+    needed = "positives positive_groups threshold tp fp fn tn precision recall f1 in_sample_f1 auroc average_precision"
+    assert set(per_class) >= set(needed.split())
+    hashes = summary["member_tables_sha256"]["one"]  # type: ignore[index]
+    assert hashes["oof"] == sha256_of_file(world.runs.member("one").table("oof"))
+    origin = json.loads((world.folder / "submissions" / "blend.json").read_text())
+    assert origin["thresholds"] == summary["thresholds"]
+    assert origin["submission_sha256"] == sha256_of_file(world.folder / "submissions" / "blend.csv")
+
+
+def test_twice_gives_the_same(world: World) -> None:
+    paths = world.runs.blend("blend")
+    hashes = []
+    for _ in range(2):
+        world.blend("--trials", "3")
+        hashes.append([sha256_of_file(paths.table("oof")), json.dumps({**world.summary, "rules": None})])
+    assert hashes[0] == hashes[1]
+
+
+def test_members_names_and_files_are_the_users_choice(world: World) -> None:
+    world.blend("two", "--data", str(world.dataset.path), "--name", "solo", "--submission", "sent/mine.csv")
+    assert json.loads(world.runs.blend("solo").summary.read_text())["members"] == {"two": 1.0}
+    assert (world.folder / "sent" / "mine.csv").exists()
+    assert (world.folder / "sent" / "mine.json").exists()
+    with pytest.raises(DataError, match=r"expected a .csv or .txt file"):
+        world.blend("--submission", "mine.json")
+
+
+def test_unfinished_members_are_skipped_by_name(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    for fold in (0, 2):
+        world.runs.member("two").fold(fold).run.unlink()
+    world.blend()
+    assert "two: folds 0, 2 not finished (of 3)" in capsys.readouterr().out
+    assert world.summary["skipped"] == {"two": "folds 0, 2 not finished (of 3)"}
+    with pytest.raises(ArtefactError, match=r"two: folds 0, 2 .*recipe.yaml --all-folds --name two --runs"):
+        world.blend("one", "two")
+    world.runs.member("one").table("oof").unlink()
+    with pytest.raises(DataError, match=r"no member with all folds done, 2 problems:\n.*one: all folds are done but"):
+        world.blend()
+
+
+def test_members_that_are_not_there_are_refused(world: World) -> None:
+    with pytest.raises(DataError, match="has no member 'three'; it has 'one', 'two'"):
+        world.blend("one", "three")
+    with pytest.raises(DataError, match="more than once: 'one'"):
+        world.blend("one", "one")
+
+
+def test_members_of_other_folds_are_refused_by_name(world: World) -> None:
+    world.add_member("stranger", folds_sha256="0" * 64)
+    with pytest.raises(AlignmentError, match="member 'stranger': it was trained on other folds"):
+        world.blend()
+
+
+def test_some_tables_are_not_enough(world: World) -> None:
+    world.runs.member("two").table("test").unlink()
+    with pytest.raises(AlignmentError, match="members 'two' have no test table, but 'one' have one"):
+        world.blend()
+
+
+def test_without_test_tables_it_says_why_nothing_is_sent(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    for name in ("one", "two"):
+        world.runs.member(name).table("test").unlink()
+    world.blend()
+    assert "submission  not written: the members have no tables of test rows" in capsys.readouterr().out
+    assert not (world.folder / "submissions").exists()
+
+
+def test_a_dataset_that_changed_is_refused(world: World) -> None:
+    path = world.dataset.path / "train_labels.csv"
+    text = path.read_text()
+    path.write_text(text.replace("000,0", "000,1") if "000,0" in text else text.replace("000,1", "000,0"))
+    with pytest.raises(FoldError, match="changed since"):
+        world.blend()
+
+
+def test_a_dataset_that_moved_is_asked_for(world: World) -> None:
+    shutil.move(world.dataset.path, world.folder / "elsewhere")
+    with pytest.raises(DataError, match=r"which is gone. Say where it is now: --data DIR"):
+        world.blend()
+
+
+def test_warnings_are_in_words(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    world.add_member("copy", seed=1, select="best_on_fold")
+    world.blend()
+    warnings = " ".join(world.summary["warnings"])  # type: ignore[arg-type]
+    assert "epoch picked on these rows: 'copy'" in warnings
+    assert "members 'copy' and 'one' are copies of one another" in warnings
+    assert "predicted positive on the test rows at another rate" in warnings
+    shown = capsys.readouterr().out
+    assert "copy *" in shown
+    assert "* epoch picked on these rows" in shown
+
+
+def test_trials_are_a_count(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        blend.main(["--trials", "-1"])
+    assert "expected a whole number of at least 0, got '-1'" in capsys.readouterr().err
+
+
+BLOCKED = """
+import sys
+class Block:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in {"torch", "timm", "albumentations", "cv2", "torchvision"}:
+            raise ImportError(name + " is blocked")
+sys.meta_path.insert(0, Block())
+from ensemble.blend import main
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+def test_blending_needs_no_torch(world: World, python: Callable[..., str]) -> None:
+    shown = python("-W", "error", "-c", BLOCKED, "--runs", str(world.runs.folder.parent), "--trials", "3")
+    assert "submissions/blend.csv" in shown
+
+
+def test_help_imports_nothing_heavy(python: Callable[..., str]) -> None:
+    shown = python(
+        "-c",
+        "import sys, ensemble.blend as b\n"
+        "try: b.main(['--help'])\n"
+        "except SystemExit: pass\n"
+        "print(sorted({n.partition('.')[0] for n in sys.modules} & "
+        "{'numpy', 'pandas', 'rich', 'torch', 'optuna', 'scipy', 'sklearn', 'pyarrow'}))",
+    )
+    assert "--submission FILE" in shown
+    assert shown.splitlines()[-1] == "[]"
+
+
+@pytest.fixture
+def python() -> Callable[..., str]:
+    root = str(Path(blend.__file__).resolve().parent.parent)
+
+    def run(*arguments: str) -> str:
+        done = subprocess.run(
+            [sys.executable, *arguments], check=False, capture_output=True, text=True, env={"PYTHONPATH": root}
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    return run
