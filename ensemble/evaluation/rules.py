@@ -23,6 +23,9 @@ from ensemble.thresholds import (
     decide,
 )
 
+STUDIES = {"cold": "Optuna, cold", "warm": "Optuna, from exact"}
+"""The Optuna studies, name to title; the rules are called ``optuna_<name>``."""
+
 
 @dataclass(frozen=True)
 class Candidate:
@@ -55,11 +58,9 @@ def candidates(class_names: Sequence[str], *, trials: int, paths: BlendPaths | N
         Candidate("global", "one for all classes", GlobalThreshold()),
         Candidate("exact", "exact, per class", exact),
     ]
-    studies: list[tuple[str, str, ThresholdRule | None]] = [
-        ("cold", "Optuna, cold", None),
-        ("warm", "Optuna, from exact", exact),
-    ]
-    for study, title, start in studies if trials else []:
+    starts: dict[str, ThresholdRule | None] = {"cold": None, "warm": exact}
+    for study, title in STUDIES.items() if trials else ():
+        start = starts[study]
         rule = OptunaThresholds(trials, start, tuple(class_names))
         journal = None if paths is None else paths.journal(study)
         kept = OptunaThresholds(trials, start, tuple(class_names), journal)

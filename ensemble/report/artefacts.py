@@ -10,11 +10,12 @@ from typing import Any
 
 from ensemble.blending import Source
 from ensemble.evaluation import Scorecard
+from ensemble.evaluation.rules import STUDIES
 from ensemble.evaluation.scorecard import CHOSEN_RULE
 from ensemble.files import sha256_of_file, write_json
 from ensemble.predictions import write_predictions
 from ensemble.results import ClassResult
-from ensemble.runs import BlendPaths
+from ensemble.runs import SPLITS, BlendPaths
 from ensemble.submission import read_template, write_submission
 
 BLEND_VERSION = 1
@@ -39,10 +40,22 @@ _PER_CLASS = (
 
 
 def write_blend(paths: BlendPaths, source: Source, card: Scorecard) -> None:
-    """Write the blended tables and then ``blend.json``, whose presence means that the blend is whole."""
+    """Write the blended tables and then ``blend.json``, whose presence means that the blend is whole.
+
+    What an earlier blend of this name left and this one does not have is removed, so that nothing old lies beside it.
+    """
+    paths.summary.unlink(missing_ok=True)
+    for stale in _stale(paths, card):
+        stale.unlink(missing_ok=True)
     for split, table in card.tables.items():
         write_predictions(paths.table(split), table)
     write_json(paths.summary, blend_summary(source, card))
+
+
+def _stale(paths: BlendPaths, card: Scorecard) -> list[Path]:
+    tried = {rule.name for rule in card.result.rules}
+    tables = [paths.table(split) for split in SPLITS if split not in card.tables]
+    return tables + [paths.journal(study) for study in STUDIES if f"optuna_{study}" not in tried]
 
 
 def blend_summary(source: Source, card: Scorecard) -> dict[str, Any]:

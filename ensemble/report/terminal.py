@@ -36,18 +36,27 @@ def _scores(result: BlendResult) -> RenderableType:
     grid.add_column(no_wrap=True)
     grid.add_column(justify="right", no_wrap=True)
     grid.add_column(style="dim")
-    believe = Text("chosen on the other folds: the score to believe", style="default")
+    mark = " *" if _epochs_picked(result) else ""
+    believe = Text("chosen on other folds: the score to believe", style="default")
     headline = Text(_score(scores.cross_fitted), style="bold green")
-    grid.add_row(Text("macro-F1, cross-fitted", style="bold"), headline, believe)
-    grid.add_row("in sample", _score(scores.in_sample), "chosen on the rows that are scored: optimistic")
-    grid.add_row("at 0.5", _score(scores.at_half), "nothing chosen")
+    grid.add_row(Text(f"macro-F1, cross-fitted{mark}", style="bold"), headline, believe)
+    grid.add_row(f"in sample{mark}", _score(scores.in_sample), "chosen on the scored rows: optimistic")
+    grid.add_row(f"at 0.5{mark}", _score(scores.at_half), "nothing chosen")
     if scores.holdout is not None:
-        grid.add_row("holdout", _score(scores.holdout), "other rows, scored once, with final thresholds")
+        grid.add_row("holdout", _score(scores.holdout), "other rows, scored once at the end")
     if result.best_possible is not None:
         grid.add_row("best possible rule", _score(result.best_possible), "knows the true probabilities of these rows")
-    if not (result.rows.n_holdout or result.rows.n_test):
-        return grid
-    return Group(grid, Text(f"Note: {ONE_MODEL_OR_K.format(n_folds=result.rows.n_folds)}", style="dim"))
+    notes = []
+    if mark:
+        names = ", ".join(_epochs_picked(result))
+        notes.append(Text(f"* epoch picked on these rows (member {names}): flattered; the holdout is not", "yellow"))
+    if result.rows.n_holdout or result.rows.n_test:
+        notes.append(Text(f"Note: {ONE_MODEL_OR_K.format(n_folds=result.rows.n_folds)}", "dim"))
+    return Group(grid, *notes)
+
+
+def _epochs_picked(result: BlendResult) -> list[str]:
+    return [member.name for member in result.members if member.epoch_picked]
 
 
 def _rows(result: BlendResult) -> RenderableType:
@@ -82,10 +91,9 @@ def _members(result: BlendResult) -> RenderableType:
     for member in result.members:
         name = Text(f"{member.name} *" if member.epoch_picked else member.name)
         table.add_row(name, f"{member.weight:.3f}", *_in_order(member.scores))
-    table.add_row("blend", f"{1:.3f}", *_in_order(result.scores), style="bold")
-    if not any(member.epoch_picked for member in result.members):
-        return table
-    return Group(table, Text("* epoch picked on these rows: only the holdout score does not know them", style="yellow"))
+    blend = "blend *" if _epochs_picked(result) else "blend"
+    table.add_row(blend, f"{1:.3f}", *_in_order(result.scores), style="bold")
+    return table
 
 
 def _in_order(scores: Scores) -> list[str]:

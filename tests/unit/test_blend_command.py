@@ -215,6 +215,15 @@ def test_without_test_tables_it_says_why_nothing_is_sent(world: World, capsys: p
     assert not (world.folder / "submissions").exists()
 
 
+def test_nothing_old_lies_beside_a_blend(world: World) -> None:
+    paths = world.runs.blend("blend")
+    world.blend("--trials", "1")
+    assert paths.table("test").exists()
+    world.runs.member("one").table("test").unlink()
+    world.blend("one")
+    assert sorted(path.name for path in paths.folder.iterdir()) == ["blend.json", "holdout.parquet", "oof.parquet"]
+
+
 def test_a_dataset_that_changed_is_refused(world: World) -> None:
     path = world.dataset.path / "train_labels.csv"
     text = path.read_text()

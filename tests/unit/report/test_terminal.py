@@ -60,9 +60,17 @@ def shown(blend: BlendResult, width: int = 80) -> str:
 
 def test_it_leads_with_the_score_to_believe() -> None:
     lines = shown(result()).splitlines()
-    assert lines[0].split()[:3] == ["macro-F1,", "cross-fitted", "0.8123"]
-    assert lines[1].split()[:3] == ["in", "sample", "0.8345"]
+    assert lines[0].split()[:4] == ["macro-F1,", "cross-fitted", "*", "0.8123"]
+    assert lines[1].split()[:4] == ["in", "sample", "*", "0.8345"]
     assert "0.9001" in lines[4]
+
+
+def test_scores_of_picked_epochs_are_marked_wherever_they_stand() -> None:
+    text = shown(result())
+    assert "* epoch picked on these rows (member [bold]): flattered; the holdout is not" in text
+    assert "blend *" in text
+    unmarked = shown(result(members=(MemberResult("cnn2", 1.0, SCORES, False),)))
+    assert "*" not in unmarked
 
 
 @pytest.mark.parametrize("width", [80, 120])
