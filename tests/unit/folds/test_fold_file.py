@@ -1,18 +1,21 @@
 from __future__ import annotations
 
 import json
-import multiprocessing
+import subprocess
+import sys
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-from fold_datasets import N, dataset_of, split_of
 
 from ensemble.dataset import Dataset, Split
 from ensemble.errors import ArtefactError, DataError, FoldError
 from ensemble.folds import FoldFile, FoldWish, ensure_folds, open_folds, read_folds
 from ensemble.runs import DatasetRuns
+
+N = 60
 
 
 def test_first_call_writes_and_later_calls_read(paths: DatasetRuns, dataset: Dataset) -> None:
@@ -42,7 +45,7 @@ def test_read_folds_gives_the_same(paths: DatasetRuns, dataset: Dataset) -> None
 
 
 @pytest.mark.parametrize("grouped", [True, False])
-def test_row_order_is_irrelevant(tmp_path: Path, grouped: bool) -> None:
+def test_row_order_is_irrelevant(tmp_path: Path, grouped: bool, dataset_of: Callable[..., Dataset]) -> None:
     dataset = dataset_of(grouped=grouped)
     order = np.random.default_rng(2).permutation(N)
     train = dataset.train
@@ -56,18 +59,20 @@ def test_row_order_is_irrelevant(tmp_path: Path, grouped: bool) -> None:
     assert np.array_equal(first.folds[order], second.folds)
 
 
-def test_without_groups_the_column_is_empty(paths: DatasetRuns) -> None:
+def test_without_groups_the_column_is_empty(paths: DatasetRuns, dataset_of: Callable[..., Dataset]) -> None:
     assert ensure_folds(paths, dataset_of(grouped=False), FoldWish()).groups is None
     assert paths.folds_csv.read_text().splitlines()[1].startswith("0000,,")
     assert read_folds(paths).groups is None
 
 
-def test_dataset_yaml_ranks_above_the_defaults(paths: DatasetRuns) -> None:
+def test_dataset_yaml_ranks_above_the_defaults(paths: DatasetRuns, dataset_of: Callable[..., Dataset]) -> None:
     folds = ensure_folds(paths, dataset_of(n_folds=4, fold_seed=3), FoldWish())
     assert (folds.n_folds, folds.fold_seed) == (4, 3)
 
 
-def test_dataset_yaml_and_recipe_that_contradict_are_named_together(paths: DatasetRuns) -> None:
+def test_dataset_yaml_and_recipe_that_contradict_are_named_together(
+    paths: DatasetRuns, dataset_of: Callable[..., Dataset]
+) -> None:
     stated = dataset_of(n_folds=4, fold_seed=3, holdout_wanted=True)
     with pytest.raises(FoldError, match="3 problems") as caught:
         ensure_folds(paths, stated, FoldWish(n_folds=5, fold_seed=2, holdout=False))
@@ -108,7 +113,7 @@ def test_holdout_outside_the_folds(paths: DatasetRuns, dataset: Dataset) -> None
         open_folds(paths, dataset, FoldWish(holdout=False))
 
 
-def test_dataset_yaml_puts_the_holdout_into_the_folds(paths: DatasetRuns) -> None:
+def test_dataset_yaml_puts_the_holdout_into_the_folds(paths: DatasetRuns, dataset_of: Callable[..., Dataset]) -> None:
     assert open_folds(paths, dataset_of(holdout_wanted=False), FoldWish())[1].holdout_in_folds
 
 
@@ -117,7 +122,9 @@ def test_holdout_that_was_not_added_is_refused(paths: DatasetRuns, dataset: Data
         ensure_folds(paths, dataset, FoldWish(holdout=False))
 
 
-def test_a_group_in_training_and_holdout_is_refused_unless_both_are_divided(paths: DatasetRuns) -> None:
+def test_a_group_in_training_and_holdout_is_refused_unless_both_are_divided(
+    paths: DatasetRuns, dataset_of: Callable[..., Dataset], split_of: Callable[..., Split]
+) -> None:
     shared = dataset_of(holdout=split_of(N - 2, 12))
     with pytest.raises(DataError, match="on both sides"):
         open_folds(paths, shared, FoldWish())
@@ -131,7 +138,7 @@ def test_edited_folds_are_refused(paths: DatasetRuns, dataset: Dataset) -> None:
             act()
 
 
-def test_a_changed_dataset_is_refused(paths: DatasetRuns, dataset: Dataset) -> None:
+def test_a_changed_dataset_is_refused(paths: DatasetRuns, dataset: Dataset, split_of: Callable[..., Split]) -> None:
     ensure_folds(paths, dataset, FoldWish())
     with pytest.raises(FoldError, match="1 training images are new: '0060'"):
         ensure_folds(paths, replace(dataset, train=split_of(0, N + 1)), FoldWish())
@@ -169,15 +176,28 @@ def test_training_rows_without_labels(paths: DatasetRuns, dataset: Dataset) -> N
         ensure_folds(paths, replace(dataset, train=replace(dataset.train, labels=None)), FoldWish())
 
 
-def ensure_in_process(folder: Path, seed: int) -> str:
-    try:
-        return ensure_folds(DatasetRuns(folder), dataset_of(), FoldWish(fold_seed=seed)).sha256
-    except FoldError:
-        return "refused"
+_ENSURE = """
+import sys
+from pathlib import Path
+from ensemble.dataset import read_dataset
+from ensemble.errors import FoldError
+from ensemble.folds import FoldWish, ensure_folds
+from ensemble.runs import DatasetRuns
+
+data, runs, seed = sys.argv[1:]
+try:
+    wish = FoldWish(fold_seed=int(seed))
+    print(ensure_folds(DatasetRuns(Path(runs)), read_dataset(Path(data), images=False), wish).sha256)
+except FoldError:
+    print("refused")
+"""
 
 
-def test_processes_that_start_together_agree(paths: DatasetRuns) -> None:
-    with multiprocessing.get_context("fork").Pool(2) as pool:
-        answers = pool.starmap(ensure_in_process, [(paths.folder, seed) for seed in (1, 2)])
-    assert sorted(answer == "refused" for answer in answers) == [False, True]
+def test_processes_that_start_together_agree(paths: DatasetRuns, tmp_path: Path) -> None:
+    rows = "".join(f"{number:03d},{number % 2}\n" for number in range(40))
+    (tmp_path / "train_labels.csv").write_text("id,a\n" + rows)
+    command = [sys.executable, "-c", _ENSURE, str(tmp_path), str(paths.folder)]
+    started = [subprocess.Popen([*command, seed], stdout=subprocess.PIPE, text=True) for seed in "123"]
+    answers = [process.communicate()[0].strip() for process in started]
+    assert answers.count("refused") == 2
     assert read_folds(paths).sha256 in answers

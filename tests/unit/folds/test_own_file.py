@@ -1,15 +1,17 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
-from fold_datasets import N, dataset_of
 
 from ensemble.dataset import Dataset
 from ensemble.errors import DataError, FoldError
 from ensemble.folds import FoldWish, ensure_folds
 from ensemble.runs import DatasetRuns
+
+N = 60
 
 
 def write_own(path: Path, dataset: Dataset, n_folds: int = 4, header: str = "id,fold") -> Path:
@@ -43,7 +45,7 @@ def test_own_file_and_numbers_that_contradict(paths: DatasetRuns, dataset: Datas
     assert not paths.folds_csv.exists()
 
 
-def test_own_file_brings_groups(paths: DatasetRuns, tmp_path: Path) -> None:
+def test_own_file_brings_groups(paths: DatasetRuns, tmp_path: Path, dataset_of: Callable[..., Dataset]) -> None:
     own = tmp_path / "mine.csv"
     own.write_text("fold;group;id\n" + "".join(f"{k % 2};g{k % 4};{k:04d}\n" for k in range(N)))
     folds = ensure_folds(paths, dataset_of(grouped=False), FoldWish(file=own))
@@ -82,7 +84,7 @@ def test_own_file_without_the_columns(paths: DatasetRuns, dataset: Dataset, tmp_
         ensure_folds(paths, dataset, FoldWish(file=tmp_path / "nowhere.csv"))
 
 
-def test_own_groups_may_not_be_split(paths: DatasetRuns, tmp_path: Path) -> None:
+def test_own_groups_may_not_be_split(paths: DatasetRuns, tmp_path: Path, dataset_of: Callable[..., Dataset]) -> None:
     own = tmp_path / "mine.csv"
     own.write_text("id,group,fold\n" + "".join(f"{k:04d},g,{k % 2}\n" for k in range(N)))
     with pytest.raises(FoldError, match="1 of the file's groups are in more than one fold: 'g'"):
