@@ -6,10 +6,11 @@ img_size=64)`` works after ``import ensemble.models``.
 
 from __future__ import annotations
 
-from ensemble.models import origin_cnn, origin_lstm, origin_vgg
 from ensemble.models.build import build_model, check_model
 from ensemble.models.convolutional import ConvolutionalNet
-from ensemble.models.origin_lstm import RowLstm
+from ensemble.models.origin_cnn import cnn2, cnn3
+from ensemble.models.origin_lstm import RowLstm, lstm
+from ensemble.models.origin_vgg import vgg14, vgg21
 from ensemble.models.pretrained import load_weights
 from ensemble.models.registry import origin_models
 
@@ -18,9 +19,11 @@ __all__ = [
     "RowLstm",
     "build_model",
     "check_model",
+    "cnn2",
+    "cnn3",
     "load_weights",
-    "origin_cnn",
-    "origin_lstm",
+    "lstm",
     "origin_models",
-    "origin_vgg",
+    "vgg14",
+    "vgg21",
 ]

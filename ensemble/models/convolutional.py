@@ -33,7 +33,7 @@ class ConvolutionalNet(nn.Module):
         img_size: Their height and width, or one number for both.
         pool: ``max`` or ``avg``.
         dense_layers: 1 or 2.
-        hidden_features: Width of the first of two dense layers.
+        hidden_features: Width of the first of two dense layers; None: 128.
         out_channels: Channels of the last convolution, where they differ from the plan's.
         drop_rate: Share of the classifier's inputs that are dropped in training.
 
@@ -50,7 +50,7 @@ class ConvolutionalNet(nn.Module):
         img_size: int | tuple[int, int] = 224,
         pool: str = "max",
         dense_layers: int = 1,
-        hidden_features: int = 128,
+        hidden_features: int | None = None,
         out_channels: int | None = None,
         drop_rate: float = 0.0,
     ) -> None:

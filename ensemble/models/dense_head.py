@@ -7,6 +7,10 @@ from torch import Tensor, nn
 
 from ensemble.errors import RecipeError
 
+# The origin's width is not known. Its convolutions of 32 and 64 channels are those of PyTorch's MNIST example, whose
+# hidden layer has this width.
+_HIDDEN_FEATURES = 128
+
 
 class DenseHead(nn.Module):
     """One dense layer (features → classes), or two (features → hidden → ReLU → classes).
@@ -22,23 +26,29 @@ class DenseHead(nn.Module):
         in_features: Width F of the input.
         num_classes: C; 0 leaves the classifier out.
         dense_layers: 1 or 2.
-        hidden_features: Width of the first of two layers.
+        hidden_features: Width of the first of two layers; None: 128.
         drop_rate: Share of the classifier's inputs that are dropped in training.
 
     Raises:
-        RecipeError: ``dense_layers`` is neither 1 nor 2.
+        RecipeError: ``dense_layers`` is neither 1 nor 2, or one layer is given a hidden width.
     """
 
     def __init__(
-        self, in_features: int, num_classes: int, *, dense_layers: int, hidden_features: int, drop_rate: float
+        self, in_features: int, num_classes: int, *, dense_layers: int, hidden_features: int | None, drop_rate: float
     ) -> None:
         super().__init__()
         if dense_layers not in (1, 2):
             raise RecipeError(f"model.dense_layers: expected 1 or 2, got {dense_layers!r}")
+        if dense_layers == 1 and hidden_features is not None:
+            raise RecipeError(
+                f"model.args.hidden_features: got {hidden_features!r}, but one dense layer has no hidden width: leave "
+                "it out, or set model.dense_layers to 2"
+            )
         self.hidden: nn.Module = nn.Identity()
+        self.num_features = in_features
         if dense_layers == 2:
-            self.hidden = nn.Sequential(nn.Linear(in_features, hidden_features), nn.ReLU(inplace=True))
-        self.num_features = in_features if dense_layers == 1 else hidden_features
+            self.num_features = _HIDDEN_FEATURES if hidden_features is None else hidden_features
+            self.hidden = nn.Sequential(nn.Linear(in_features, self.num_features), nn.ReLU(inplace=True))
         self.drop = nn.Dropout(drop_rate)
         self.fc: nn.Module = _classifier(self.num_features, num_classes)
 

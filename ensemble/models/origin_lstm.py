@@ -36,7 +36,7 @@ class RowLstm(nn.Module):
         in_chans: Channels of the images.
         img_size: Their height and width, or one number for both.
         dense_layers: 1 or 2.
-        hidden_features: Width of the first of two dense layers.
+        hidden_features: Width of the first of two dense layers; None: 128.
         hidden_size: Width of the LSTM's state, per direction.
         num_layers: LSTM layers on top of each other.
         bidirectional: Read upwards as well.
@@ -56,7 +56,7 @@ class RowLstm(nn.Module):
         in_chans: int = 1,
         img_size: int | tuple[int, int] = 224,
         dense_layers: int = 1,
-        hidden_features: int = 128,
+        hidden_features: int | None = None,
         hidden_size: int = 128,
         num_layers: int = 2,
         bidirectional: bool = True,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import struct
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,11 @@ from ensemble.errors import ArtefactError, first_few
 
 # Where training scripts put weights among other things; the first that is there counts: averaged before raw.
 _WRAPPINGS = ("state_dict_ema", "model_ema", "state_dict", "model")
-_UNREADABLE = (pickle.UnpicklingError, SafetensorError, OSError, EOFError, RuntimeError, ValueError, KeyError)
+# What torch and safetensors raise on damaged files, as found by damaging some thousands of them.
+_UNREADABLE = (
+    *(pickle.UnpicklingError, SafetensorError, struct.error, OSError, EOFError, RuntimeError),
+    *(ValueError, LookupError, TypeError, AttributeError, AssertionError),
+)
 _SAVE_SO = "Save model.state_dict() alone, with safetensors.torch.save_file or torch.save"
 
 

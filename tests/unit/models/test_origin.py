@@ -93,6 +93,7 @@ def test_stages_serve_as_timm_features() -> None:
     [
         ("cnn2", {"pool": "min"}, r"model\.pool: expected max or avg, got 'min'"),
         ("cnn2", {"dense_layers": 3}, r"model\.dense_layers: expected 1 or 2, got 3"),
+        ("cnn2", {"hidden_features": 64}, r"hidden_features: got 64, but one dense layer has no hidden width"),
         ("cnn2", {"out_channels": 0}, r"out_channels: expected a number of channels, 1 or more, got 0"),
         ("cnn2", {"img_size": 3}, r"halves the image 2 times, so it needs at least 4 pixels a side, got 3 × 3"),
         ("vgg14", {"img_size": (64, 31)}, r"halves the image 5 times, .* at least 32 pixels a side, got 64 × 31"),

@@ -1,6 +1,7 @@
 """Files of weights: adapted where that is meant, refused with a remedy where they do not fit."""
 
 import logging
+import random
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from torch import Tensor, nn
 
 from ensemble.errors import ArtefactError
 from ensemble.models import build_model, check_model, load_weights
+from ensemble.models.weight_files import read_weights
 
 SIZE = (64, 64)
 State = dict[str, Tensor]
@@ -166,6 +168,24 @@ def test_a_file_that_cannot_be_read(name: str, content: bytes, tmp_path: Path) -
     (tmp_path / name).write_bytes(content)
     with pytest.raises(ArtefactError, match=r"expected weights as \.safetensors, .* it cannot be read: .+"):
         grey("resnet10t", tmp_path / name)
+
+
+@pytest.mark.filterwarnings("ignore")  # torch may also warn of what is damaged
+@pytest.mark.parametrize("zipped", [True, False], ids=["new format", "old format"])
+def test_a_damaged_file_is_read_or_refused_but_never_a_surprise(zipped: bool, tmp_path: Path) -> None:
+    path = tmp_path / "weights.pth"
+    torch.save({"a": torch.zeros(3), "b": torch.ones(2)}, path, _use_new_zipfile_serialization=zipped)
+    whole, chance, n_refused = path.read_bytes(), random.Random(0), 0
+    for _ in range(100):
+        damaged = bytearray(whole)
+        for _ in range(5):
+            damaged[chance.randrange(len(damaged))] = chance.randrange(256)
+        path.write_bytes(damaged[: chance.randrange(1, 2 * len(damaged))])
+        try:
+            read_weights(path)
+        except ArtefactError:
+            n_refused += 1
+    assert n_refused > 20
 
 
 def test_a_pickled_model_runs_no_code(tmp_path: Path) -> None:
