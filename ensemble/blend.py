@@ -68,8 +68,8 @@ def _blend(args: argparse.Namespace) -> int:
     source, runs = open_source(args.runs, args.members, data=args.data)
     paths = runs.blend(args.name)
     card = score_blend(source, trials=args.trials, seed=args.seed, paths=paths)
-    write_blend(paths, source, card)
-    refusal = write_submission_files(submission, source, card)
+    write_blend(paths, source=source, card=card)
+    refusal = write_submission_files(submission, source=source, card=card)
     console = Console(highlight=False)
     print_report(card.result, console)
     if args.trials:

@@ -17,7 +17,7 @@ def uniform_weights(n_members: int) -> NDArray[np.float64]:
 
 
 def mean_of_probabilities(
-    tables: Sequence[PredictionTable], weights: NDArray[np.float64], notes: Mapping[str, str] | None = None
+    tables: Sequence[PredictionTable], weights: NDArray[np.float64], *, notes: Mapping[str, str] | None = None
 ) -> PredictionTable:
     r"""The weighted mean of members' probabilities, :math:`\bar p = \sum_m w_m p_m`.
 

@@ -64,11 +64,12 @@ def open_source(runs: Path, names: Sequence[str] = (), *, data: Path | None = No
     """
     dataset, paths, folds = _open_dataset(runs, data)
     chosen, skipped = choose_members(paths, names, n_folds=folds.n_folds)
-    return join_source(dataset, folds, [read_member(member) for member in chosen], skipped), paths
+    members = [read_member(member) for member in chosen]
+    return join_source(dataset, folds, members=members, skipped=skipped), paths
 
 
 def join_source(
-    dataset: Dataset, folds: FoldFile, members: Sequence[Member], skipped: Mapping[str, str] | None = None
+    dataset: Dataset, folds: FoldFile, *, members: Sequence[Member], skipped: Mapping[str, str] | None = None
 ) -> Source:
     """Bring the members into the dataset's order of rows and classes.
 

@@ -13,7 +13,7 @@ FEW_POSITIVE_GROUPS = 25
 LARGEST_RATE_RATIO = 1.5
 
 
-def cautions(source: Source, rows: LabelledRows, classes: Sequence[ClassResult]) -> list[str]:
+def cautions(source: Source, *, rows: LabelledRows, classes: Sequence[ClassResult]) -> list[str]:
     """All warnings, the gravest first.
 
     Args:

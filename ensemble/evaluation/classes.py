@@ -18,8 +18,8 @@ from ensemble.thresholds import decide
 def class_results(
     class_names: Sequence[str],
     rows: LabelledRows,
-    fitted: CrossFit,
     *,
+    fitted: CrossFit,
     thresholds: NDArray[np.float64],
     tables: Mapping[str, PredictionTable],
 ) -> list[ClassResult]:

@@ -28,7 +28,7 @@ class CrossFit:
     thresholds: NDArray[np.float64]
 
 
-def cross_fit(rule: ThresholdRule, probabilities: NDArray[Any], rows: LabelledRows, *, seed: int = 0) -> CrossFit:
+def cross_fit(rule: ThresholdRule, probabilities: NDArray[Any], *, rows: LabelledRows, seed: int = 0) -> CrossFit:
     """Decide on each fold by thresholds fitted on all others.
 
     Score the pooled decisions once: a mean of per-fold F1 is noise for rare classes.
@@ -59,7 +59,7 @@ def cross_fit(rule: ThresholdRule, probabilities: NDArray[Any], rows: LabelledRo
 
 
 def fit_on_all(
-    rule: ThresholdRule, probabilities: NDArray[Any], rows: LabelledRows, *, seed: int = 0
+    rule: ThresholdRule, probabilities: NDArray[Any], *, rows: LabelledRows, seed: int = 0
 ) -> NDArray[np.float64]:
     """The final thresholds, shape (C,), fitted on every row. Arguments and errors as for ``cross_fit``."""
     scores = checked_probabilities(probabilities, rows.labels.shape)

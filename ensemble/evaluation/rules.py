@@ -69,7 +69,7 @@ def candidates(class_names: Sequence[str], *, trials: int, paths: BlendPaths | N
 
 
 def try_rules(
-    tried: Sequence[Candidate], probabilities: NDArray[Any], rows: LabelledRows, *, chosen: str, seed: int = 0
+    tried: Sequence[Candidate], probabilities: NDArray[Any], *, rows: LabelledRows, chosen: str, seed: int = 0
 ) -> list[RuleResult]:
     """Score every candidate.
 
@@ -82,9 +82,9 @@ def try_rules(
     """
     results = []
     for candidate in tried:
-        cross_fitted = macro_f1(rows.labels, cross_fit(candidate.rule, probabilities, rows, seed=seed).decisions)
+        cross_fitted = macro_f1(rows.labels, cross_fit(candidate.rule, probabilities, rows=rows, seed=seed).decisions)
         started = time.perf_counter()
-        thresholds = fit_on_all(candidate.final_rule or candidate.rule, probabilities, rows, seed=seed)
+        thresholds = fit_on_all(candidate.final_rule or candidate.rule, probabilities, rows=rows, seed=seed)
         seconds = time.perf_counter() - started
         in_sample = macro_f1(rows.labels, decide(probabilities, thresholds))
         is_chosen = candidate.name == chosen

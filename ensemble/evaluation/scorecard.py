@@ -60,10 +60,10 @@ def score_blend(source: Source, *, trials: int = 100, seed: int = 0, paths: Blen
     probabilities = tables["oof"].probabilities()
     tried = candidates(source.dataset.class_names, trials=trials, paths=paths)
     rule = next(candidate for candidate in tried if candidate.name == CHOSEN_RULE).rule
-    thresholds = fit_on_all(rule, probabilities, rows, seed=seed)
-    fitted = cross_fit(rule, probabilities, rows, seed=seed)
+    thresholds = fit_on_all(rule, probabilities, rows=rows, seed=seed)
+    fitted = cross_fit(rule, probabilities, rows=rows, seed=seed)
     scorer = _Scorer(source, rows, tried, seed)
-    classes = class_results(source.dataset.class_names, rows, fitted, thresholds=thresholds, tables=tables)
+    classes = class_results(source.dataset.class_names, rows, fitted=fitted, thresholds=thresholds, tables=tables)
     result = BlendResult(
         rows=_describe(source, rows, tables),
         class_names=source.dataset.class_names,
@@ -73,9 +73,9 @@ def score_blend(source: Source, *, trials: int = 100, seed: int = 0, paths: Blen
         skipped=source.skipped,
         scores=scorer.scores(tables),
         best_possible=_best_possible(source),
-        rules=tuple(try_rules(tried, probabilities, rows, chosen=CHOSEN_RULE, seed=seed)),
+        rules=tuple(try_rules(tried, probabilities, rows=rows, chosen=CHOSEN_RULE, seed=seed)),
         classes=tuple(classes),
-        warnings=tuple(cautions(source, rows, classes)),
+        warnings=tuple(cautions(source, rows=rows, classes=classes)),
     )
     return Scorecard(result, weights, thresholds, tables)
 
@@ -95,9 +95,9 @@ class _Scorer:
     def scores(self, tables: Mapping[str, PredictionTable]) -> Scores:
         rule = next(candidate for candidate in self.tried if candidate.name == CHOSEN_RULE).rule
         labels, probabilities = self.rows.labels, tables["oof"].probabilities()
-        thresholds = fit_on_all(rule, probabilities, self.rows, seed=self.seed)
+        thresholds = fit_on_all(rule, probabilities, rows=self.rows, seed=self.seed)
         return Scores(
-            cross_fitted=macro_f1(labels, cross_fit(rule, probabilities, self.rows, seed=self.seed).decisions),
+            cross_fitted=macro_f1(labels, cross_fit(rule, probabilities, rows=self.rows, seed=self.seed).decisions),
             in_sample=macro_f1(labels, decide(probabilities, thresholds)),
             at_half=macro_f1(labels, decide(probabilities, np.full(labels.shape[1], 0.5))),
             holdout=self._holdout(tables, thresholds),
@@ -114,7 +114,7 @@ def _blended(source: Source, weights: NDArray[np.float64]) -> dict[str, Predicti
     notes = {"members": ", ".join(member.name for member in source.members), "folds_sha256": source.folds.sha256}
     return {
         split: mean_of_probabilities(
-            [member.tables[split] for member in source.members], weights, {**notes, "split": split}
+            [member.tables[split] for member in source.members], weights, notes={**notes, "split": split}
         )
         for split in SPLITS
         if all(split in member.tables for member in source.members)

@@ -39,7 +39,7 @@ _PER_CLASS = (
 )
 
 
-def write_blend(paths: BlendPaths, source: Source, card: Scorecard) -> None:
+def write_blend(paths: BlendPaths, *, source: Source, card: Scorecard) -> None:
     """Write the blended tables and then ``blend.json``, whose presence means that the blend is whole.
 
     What an earlier blend of this name left and this one does not have is removed, so that nothing old lies beside it.
@@ -82,7 +82,7 @@ def blend_summary(source: Source, card: Scorecard) -> dict[str, Any]:
     }
 
 
-def write_submission_files(path: Path, source: Source, card: Scorecard) -> str | None:
+def write_submission_files(path: Path, *, source: Source, card: Scorecard) -> str | None:
     """Write the file to send, and beside it, as ``.json``, what it was made from.
 
     Args:
@@ -103,11 +103,11 @@ def write_submission_files(path: Path, source: Source, card: Scorecard) -> str |
         return "the members have no tables of test rows. Train them again with --overwrite"
     template = read_template(source.dataset.template)
     write_submission(path, template, card.tables["test"].image_ids, source.dataset.class_names, decisions)
-    write_json(path.with_suffix(".json"), _submission_origin(path, source, card))
+    write_json(path.with_suffix(".json"), _submission_origin(path, source=source, card=card))
     return None
 
 
-def _submission_origin(path: Path, source: Source, card: Scorecard) -> dict[str, Any]:
+def _submission_origin(path: Path, *, source: Source, card: Scorecard) -> dict[str, Any]:
     return {
         "version": SUBMISSION_VERSION,
         "submission": path.name,

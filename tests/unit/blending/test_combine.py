@@ -15,7 +15,7 @@ def table(values: list[list[float]], scale: str = "logits", ids: tuple[str, ...]
 
 def test_it_is_the_weighted_mean_of_probabilities() -> None:
     one, two = table([[0.0, 1.0], [-3.0, 5.0]]), table([[2.0, -1.0], [-4.0, 9.0]])
-    blend = mean_of_probabilities([one, two], np.array([0.25, 0.75]), {"why": "test"})
+    blend = mean_of_probabilities([one, two], np.array([0.25, 0.75]), notes={"why": "test"})
     expected = 0.25 * expit(one.values.astype(float)) + 0.75 * expit(two.values.astype(float))
     assert blend.probabilities() == pytest.approx(expected, abs=1e-7)
     assert (blend.scale, blend.notes) == ("logits", {"why": "test"})

@@ -45,7 +45,7 @@ def source(
             tables[name] = PredictionTable(split.image_ids, names, rows, notes=notes)
     train = Split(ids, labels, groups, NOTHING)
     dataset = Dataset("toy", Path(), names, train, splits["holdout"], splits["test"], None, "groups.csv", ())
-    return join_source(dataset, file, [Member("m", tables, {})])
+    return join_source(dataset, file, members=[Member("m", tables, {})])
 
 
 def warnings_of(one: Source) -> list[str]:

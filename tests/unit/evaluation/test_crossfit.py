@@ -39,7 +39,7 @@ class Recorder:
 
 def test_no_fold_sees_its_own_rows() -> None:
     rule = Recorder()
-    fitted = cross_fit(rule, SCORES, ROWS)
+    fitted = cross_fit(rule, SCORES, rows=ROWS)
     assert fitted.thresholds.tolist() == [[0.1, 0.1], [0.2, 0.2], [0.3, 0.3]]
     for fold, (labels, probabilities, groups) in enumerate(rule.seen):
         others = fold != FOLDS
@@ -53,20 +53,20 @@ def test_no_fold_sees_its_own_rows() -> None:
 def test_chance_depends_on_seed_and_fold_alone() -> None:
     first, again, other = Recorder(), Recorder(), Recorder()
     for rule, seed in ((first, 0), (again, 0), (other, 1)):
-        cross_fit(rule, SCORES, ROWS, seed=seed)
+        cross_fit(rule, SCORES, rows=ROWS, seed=seed)
     assert first.drawn == again.drawn
     assert len({*first.drawn, *other.drawn}) == 6
 
 
 def test_in_sample_is_the_more_flattering() -> None:
     rule = ExactThresholds()
-    in_sample = macro_f1(LABELS, decide(SCORES, fit_on_all(rule, SCORES, ROWS)))
-    assert macro_f1(LABELS, cross_fit(rule, SCORES, ROWS).decisions) < in_sample
-    assert np.array_equal(fit_on_all(rule, SCORES, ROWS), exact_thresholds(LABELS, SCORES))
+    in_sample = macro_f1(LABELS, decide(SCORES, fit_on_all(rule, SCORES, rows=ROWS)))
+    assert macro_f1(LABELS, cross_fit(rule, SCORES, rows=ROWS).decisions) < in_sample
+    assert np.array_equal(fit_on_all(rule, SCORES, rows=ROWS), exact_thresholds(LABELS, SCORES))
 
 
 def test_the_search_report_names_the_chosen_and_nothing_beats_exact() -> None:
-    results = try_rules(candidates(["x", "y"], trials=4), SCORES, ROWS, chosen="exact")
+    results = try_rules(candidates(["x", "y"], trials=4), SCORES, rows=ROWS, chosen="exact")
     assert [result.name for result in results] == ["fixed", "global", "exact", "optuna_cold", "optuna_warm"]
     assert [result.name for result in results if result.chosen] == ["exact"]
     assert max(result.in_sample for result in results) == results[2].in_sample == results[4].in_sample
@@ -84,7 +84,7 @@ def test_groups_are_counted_where_there_are_any() -> None:
 
 def test_one_fold_cannot_be_cross_fitted() -> None:
     with pytest.raises(FoldError, match="at least 2 folds, got 1"):
-        cross_fit(ExactThresholds(), SCORES, LabelledRows(LABELS, np.zeros(N, np.int16)))
+        cross_fit(ExactThresholds(), SCORES, rows=LabelledRows(LABELS, np.zeros(N, np.int16)))
 
 
 def test_lengths_must_agree() -> None:
