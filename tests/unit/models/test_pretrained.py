@@ -175,7 +175,7 @@ def test_a_file_that_cannot_be_read(name: str, content: bytes, tmp_path: Path) -
 def test_a_damaged_file_is_read_or_refused_but_never_a_surprise(zipped: bool, tmp_path: Path) -> None:
     path = tmp_path / "weights.pth"
     torch.save({"a": torch.zeros(3), "b": torch.ones(2)}, path, _use_new_zipfile_serialization=zipped)
-    whole, chance, n_refused = path.read_bytes(), random.Random(0), 0
+    whole, chance, n_refused = path.read_bytes(), random.Random(0), 0  # noqa: S311
     for _ in range(100):
         damaged = bytearray(whole)
         for _ in range(5):
