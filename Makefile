@@ -2,8 +2,7 @@
 # make test    from a fresh clone: install, lint, types, layer contracts, all tests
 # make clean   forget the environment, the demo data and its runs
 #
-# Without a GPU, PyPI's torch for Linux brings gigabytes of CUDA along. The CPU build alone:
-#   PIP_EXTRA_INDEX_URL=https://download.pytorch.org/whl/cpu make demo
+# Without a GPU: make .venv yourself and install the CPU build of torch into it first (README, "Install").
 
 PYTHON ?= python3
 BIN := .venv/bin

@@ -47,7 +47,8 @@ def build_state(
         pool=recipe.model.pool,
         dense_layers=recipe.model.dense_layers,
         args=recipe.model.args,
-    ).to(hardware.device, memory_format=torch.channels_last)
+    )
+    model = model.to(hardware.device).to(memory_format=torch.channels_last)
     optimizer = build_optimizer(
         model,
         recipe.optimizer.name,
