@@ -152,21 +152,29 @@ def _wanted_folds(args: argparse.Namespace, folds: FoldFile) -> list[int]:
         return list(range(folds.n_folds))
     if not 0 <= args.fold < folds.n_folds:
         raise FoldError(
-            f"--fold {args.fold}: expected 0 to {folds.n_folds - 1}, for the dataset has "
-            f"{folds.n_folds} folds ({folds.source})"
+            f"--fold {args.fold}: expected 0 to {folds.n_folds - 1}, for the dataset has {folds.n_folds} folds"
         )
     return [args.fold]
 
 
 def _describe(console: Console, dataset: Dataset, folds: FoldFile, hardware: Hardware) -> None:
     """The start lines: what was found, and what was decided and why."""
+    from ensemble.folds import rare_classes
+    from ensemble.folds.fold_file import MADE
+
     rows = [("training", dataset.train), ("holdout", dataset.holdout), ("test", dataset.test)]
     counts = ", ".join(f"{len(split.image_ids):,} {name}" for name, split in rows if split is not None)
     console.print(f"dataset    {dataset.name}: {counts} images; classes {', '.join(dataset.class_names)}", markup=False)
     console.print(f"groups     {dataset.groups_source}", markup=False)
     if dataset.unused_tables:
         console.print(f"not used   {', '.join(dataset.unused_tables)} (hold ids, but under no name that is read)")
-    console.print(f"folds      {folds.n_folds}, {folds.source}", markup=False)
+    how = f"stratified with seed {folds.fold_seed}" if folds.source == MADE else f"from {folds.source}"
+    whole = "" if folds.groups is None else ", no group in two of them"
+    console.print(f"folds      {folds.n_folds}, {how}{whole}", markup=False)
+    labels = dataset.train.labels
+    if labels is not None:
+        for sentence in rare_classes(labels, dataset.train.groups, dataset.class_names, folds.n_folds):
+            console.print(f"note       {sentence}", markup=False)
     console.print(
         f"precision  {hardware.precision.name} on {hardware.device}, {hardware.threads} threads: "
         f"{hardware.precision.reason}",
