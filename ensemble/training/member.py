@@ -158,6 +158,7 @@ def rows_of_fold(member: Member, fold: int) -> FoldData:
         member.dataset,
         member.cache,
         member.folds.folds == fold,
+        groups=member.folds.groups,
         inner_fraction=None if stopping is None else stopping.inner_fraction,
         inner_seed=derive_seed(member.recipe.seed, "inner", fold),
     )

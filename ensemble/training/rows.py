@@ -17,6 +17,7 @@ def fold_data(
     cache: ImageCache,
     held_out: NDArray[np.bool_],
     *,
+    groups: NDArray[np.str_] | None,
     inner_fraction: float | None,
     inner_seed: int,
 ) -> FoldData:
@@ -26,13 +27,15 @@ def fold_data(
         dataset: Images and labels.
         cache: The decoded images.
         held_out: Shape (N,), over the training rows: the fold that is not trained on.
+        groups: Shape (N,), what the folds keep together (a fold file of one's own may have brought it); None: nothing.
         inner_fraction: The share of the other rows that early stopping watches; None without early stopping.
         inner_seed: Which rows these are.
     """
     train = _image_rows(dataset, cache, dataset.train)
     inner = np.zeros(len(held_out), dtype=bool)
     if inner_fraction is not None:
-        inner = _inner_slice(dataset.train, ~held_out, n_parts=max(2, round(1 / inner_fraction)), seed=inner_seed)
+        n_parts = max(2, round(1 / inner_fraction))
+        inner = _inner_slice(dataset.train.labels, groups, ~held_out, n_parts=n_parts, seed=inner_seed)
     predict = {"oof": train.subset(held_out)}
     for name, split in (("holdout", dataset.holdout), ("test", dataset.test)):
         if split is not None:
@@ -50,12 +53,19 @@ def _image_rows(dataset: Dataset, cache: ImageCache, split: Split) -> ImageRows:
     return ImageRows(cache, cache.rows_of(split.image_files), labels.astype(np.float32))
 
 
-def _inner_slice(train: Split, training: NDArray[np.bool_], *, n_parts: int, seed: int) -> NDArray[np.bool_]:
+def _inner_slice(
+    labels: NDArray[np.float64] | None,
+    groups: NDArray[np.str_] | None,
+    training: NDArray[np.bool_],
+    *,
+    n_parts: int,
+    seed: int,
+) -> NDArray[np.bool_]:
     """Shape (N,): one of ``n_parts`` parts of the training rows; none of its groups is trained on."""
     inner = np.zeros(len(training), dtype=bool)
-    if train.labels is None:
+    if labels is None:
         return inner
-    groups = None if train.groups is None else train.groups[training]
-    parts = stratified_group_folds(train.labels[training], groups, n_folds=n_parts, seed=seed)
+    kept = None if groups is None else groups[training]
+    parts = stratified_group_folds(labels[training], kept, n_folds=n_parts, seed=seed)
     inner[np.flatnonzero(training)[parts == 0]] = True
     return inner
