@@ -113,6 +113,7 @@ class Rows:
         n_folds: K.
         n_groups: Groups of the training rows; None where every row is independent.
         groups_source: Where the groups came from, in words.
+        holdout_in_folds: Whether rows that came as a holdout were added to the training rows.
     """
 
     dataset: str
@@ -122,6 +123,7 @@ class Rows:
     n_folds: int
     n_groups: int | None
     groups_source: str
+    holdout_in_folds: bool = False
 
 
 @dataclass(frozen=True)

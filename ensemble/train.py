@@ -165,7 +165,7 @@ def _describe(console: Console, dataset: Dataset, folds: FoldFile, hardware: Har
     rows = [("training", dataset.train), ("holdout", dataset.holdout), ("test", dataset.test)]
     counts = ", ".join(f"{len(split.image_ids):,} {name}" for name, split in rows if split is not None)
     console.print(f"dataset    {dataset.name}: {counts} images; classes {', '.join(dataset.class_names)}", markup=False)
-    console.print(f"groups     {dataset.groups_source}", markup=False)
+    console.print(f"groups     {folds.groups_source}", markup=False)
     if dataset.unused_tables:
         console.print(f"not used   {', '.join(dataset.unused_tables)} (hold ids, but under no name that is read)")
     how = f"stratified with seed {folds.fold_seed}" if folds.source == MADE else f"from {folds.source}"

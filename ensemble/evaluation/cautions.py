@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+import numpy as np
+
 from ensemble.blending import Source, find_copies
 from ensemble.errors import first_few
 from ensemble.evaluation.rows import LabelledRows
@@ -57,8 +59,11 @@ def _holdout_without_positives(source: Source) -> Iterator[str]:
     if labels is None or "holdout" not in source.members[0].tables:
         return
     pairs = zip(source.dataset.class_names, labels.T, strict=True)
-    if names := [name for name, column in pairs if not (column == 1).any()]:
-        yield f"no holdout row is positive for {_listed(names)}: the holdout's F1 of it is 0/0, which counts as 0"
+    empty = [(name, bool(np.isnan(column).all())) for name, column in pairs if not (column == 1).any()]
+    if names := [name for name, unlabelled in empty if unlabelled]:
+        yield f"no holdout row is labelled for {_listed(names)}: left out of the holdout's mean"
+    if names := [name for name, unlabelled in empty if not unlabelled]:
+        yield f"no holdout row is positive for {_listed(names)}: the holdout's F1 of it counts as 0, whatever is called"
 
 
 def _rare(rows: LabelledRows, classes: Sequence[ClassResult], n_folds: int) -> Iterator[str]:

@@ -130,6 +130,7 @@ def _describe(source: Source, rows: LabelledRows, tables: Mapping[str, Predictio
         n_folds=source.folds.n_folds,
         n_groups=rows.n_groups(),
         groups_source=source.folds.groups_source,
+        holdout_in_folds=source.folds.holdout_in_folds,
     )
 
 

@@ -101,10 +101,12 @@ def _make(dataset: Dataset, stated: Stated) -> FoldFile:
     """New folds, rows in ascending order of id."""
     train = dataset.train
     order = np.argsort(train.image_ids, kind="stable")
-    groups = train.groups
+    groups, groups_source = train.groups, dataset.groups_source
     if stated.file is not None:
         folds, groups = read_own_folds(stated.file, train)
         n_folds, seed = int(folds.max()) + 1, None
+        if train.groups is None and groups is not None:
+            groups_source = _own_groups_source(stated.file.name, dataset)
     else:
         n_folds = DEFAULT_N_FOLDS if stated.n_folds is None else stated.n_folds[0]
         seed = DEFAULT_SEED if stated.fold_seed is None else stated.fold_seed[0]
@@ -120,13 +122,18 @@ def _make(dataset: Dataset, stated: Stated) -> FoldFile:
         fold_seed=seed,
         source=MADE if stated.file is None else stated.file.name,
         content_hash=dataset.content_hash,
-        groups_source=dataset.groups_source,
+        groups_source=groups_source,
     )
     if stated.n_folds is not None and stated.n_folds[0] != n_folds:
         raise FoldError(
             f"{stated.n_folds[1]} says n_folds {stated.n_folds[0]}, but {stated.file} holds {n_folds} folds"
         )
     return made.rows(order)
+
+
+def _own_groups_source(name: str, dataset: Dataset) -> str:
+    unknown = "" if dataset.holdout is None else " (the holdout's are not known)"
+    return f"column 'group' of {name}{unknown}"
 
 
 def _split(dataset: Dataset, order: NDArray[np.intp], *, n_folds: int, seed: int) -> NDArray[np.int16]:

@@ -74,7 +74,7 @@ def blend_summary(source: Source, card: Scorecard) -> dict[str, Any]:
         "per_class": {row.name: _per_class(row) for row in result.classes},
         "rules": [_without_nan(asdict(rule)) for rule in result.rules],
         "member_scores": {member.name: _without_nan(asdict(member.scores)) for member in result.members},
-        "epoch_picked": [member.name for member in result.members if member.epoch_picked],
+        "epoch_picked": _epochs_picked(card),
         "skipped": dict(result.skipped),
         "warnings": list(result.warnings),
         "rows": asdict(result.rows),
@@ -118,6 +118,7 @@ def _submission_origin(path: Path, *, source: Source, card: Scorecard) -> dict[s
         "threshold_rule": CHOSEN_RULE,
         "thresholds": _thresholds(card),
         "scores": _without_nan(asdict(card.result.scores)),
+        "epoch_picked": _epochs_picked(card),
         **_origin(source),
     }
 
@@ -134,6 +135,11 @@ def _origin(source: Source) -> dict[str, Any]:
 
 def _weights(card: Scorecard) -> dict[str, float]:
     return {member.name: member.weight for member in card.result.members}
+
+
+def _epochs_picked(card: Scorecard) -> list[str]:
+    """Members whose out-of-fold scores, and the blend's, are flattered: the mark belongs wherever these stand."""
+    return [member.name for member in card.result.members if member.epoch_picked]
 
 
 def _thresholds(card: Scorecard) -> dict[str, float]:

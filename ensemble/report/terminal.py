@@ -36,16 +36,16 @@ def _scores(result: BlendResult) -> RenderableType:
     grid.add_column(no_wrap=True)
     grid.add_column(justify="right", no_wrap=True)
     grid.add_column(style="dim")
-    mark = " *" if _epochs_picked(result) else ""
+    mark = _mark(result)
     believe = Text("chosen on other folds: the score to believe", style="default")
     headline = Text(_score(scores.cross_fitted), style="bold green")
     grid.add_row(Text(f"macro-F1, cross-fitted{mark}", style="bold"), headline, believe)
     grid.add_row(f"in sample{mark}", _score(scores.in_sample), "chosen on the scored rows: optimistic")
     grid.add_row(f"at 0.5{mark}", _score(scores.at_half), "nothing chosen")
     if scores.holdout is not None:
-        grid.add_row("holdout", _score(scores.holdout), "other rows, scored once at the end")
+        grid.add_row("holdout", _score(scores.holdout), "other rows, read by no training or tuning")
     if result.best_possible is not None:
-        grid.add_row("best possible rule", _score(result.best_possible), "knows the true probabilities of these rows")
+        grid.add_row("best possible rule", _score(result.best_possible), "knows the true chances of the training rows")
     notes = []
     if mark:
         names = ", ".join(_epochs_picked(result))
@@ -57,6 +57,10 @@ def _scores(result: BlendResult) -> RenderableType:
 
 def _epochs_picked(result: BlendResult) -> list[str]:
     return [member.name for member in result.members if member.epoch_picked]
+
+
+def _mark(result: BlendResult) -> str:
+    return " *" if _epochs_picked(result) else ""
 
 
 def _rows(result: BlendResult) -> RenderableType:
@@ -75,7 +79,8 @@ def _rows(result: BlendResult) -> RenderableType:
 
 
 def _counts(rows: Rows) -> str:
-    parts = [f"{rows.n_train:,} training rows in {rows.n_folds} folds"]
+    joined = " (the holdout's among them)" if rows.holdout_in_folds else ""
+    parts = [f"{rows.n_train:,} training rows{joined} in {rows.n_folds} folds"]
     parts += [f"{rows.n_holdout:,} holdout"] if rows.n_holdout else []
     parts += [f"{rows.n_test:,} test"] if rows.n_test else []
     return ", ".join(parts)
@@ -91,8 +96,7 @@ def _members(result: BlendResult) -> RenderableType:
     for member in result.members:
         name = Text(f"{member.name} *" if member.epoch_picked else member.name)
         table.add_row(name, f"{member.weight:.3f}", *_in_order(member.scores))
-    blend = "blend *" if _epochs_picked(result) else "blend"
-    table.add_row(blend, f"{1:.3f}", *_in_order(result.scores), style="bold")
+    table.add_row(f"blend{_mark(result)}", f"{1:.3f}", *_in_order(result.scores), style="bold")
     return table
 
 
@@ -102,7 +106,7 @@ def _in_order(scores: Scores) -> list[str]:
 
 
 def _search(result: BlendResult) -> RenderableType:
-    table = _table("Threshold search", "in sample", "cross-fitted", "seconds", "")
+    table = _table(f"Threshold search{_mark(result)}", "in sample", "cross-fitted", "seconds", "")
     for rule in result.rules:
         table.add_row(
             Text(rule.title),
@@ -117,7 +121,8 @@ def _search(result: BlendResult) -> RenderableType:
 
 def _classes(result: BlendResult) -> RenderableType:
     groups = [] if result.rows.n_groups is None else ["groups"]
-    table = _table("Cross-fitted", "positives", *groups, "TP", "FP", "FN", "TN", "precision", "recall", "F1", gap=1)
+    title, cells = f"Cross-fitted{_mark(result)}", ("TP", "FP", "FN", "TN")
+    table = _table(title, "positives", *groups, *cells, "precision", "recall", "F1", gap=1)
     for row in result.classes:
         counts = [row.positives, *([row.positive_groups] if groups else []), row.tp, row.fp, row.fn, row.tn]
         f1 = Text(_score(row.f1), style="bold")

@@ -248,6 +248,8 @@ def test_warnings_are_in_words(world: World, capsys: pytest.CaptureFixture[str])
     shown = capsys.readouterr().out
     assert "copy *" in shown
     assert "* epoch picked on these rows" in shown
+    made_of = json.loads((world.folder / "submissions" / "blend.json").read_text())
+    assert made_of["epoch_picked"] == world.summary["epoch_picked"] == ["copy"]
 
 
 def test_trials_are_a_count(capsys: pytest.CaptureFixture[str]) -> None:

@@ -97,7 +97,16 @@ def test_a_class_that_is_never_called_is_named() -> None:
 
 def test_a_holdout_without_positives_is_named() -> None:
     found = warnings_of(source(half(), holdout=np.zeros((4, 1))))
-    assert found == ["no holdout row is positive for 'a': the holdout's F1 of it is 0/0, which counts as 0"]
+    assert found == ["no holdout row is positive for 'a': the holdout's F1 of it counts as 0, whatever is called"]
+
+
+def test_a_holdout_without_labels_of_a_class_is_left_out_of_the_mean_and_named() -> None:
+    labels = np.array([[1.0, math.nan], [0.0, math.nan]])
+    one = source(half(half()[:, 0]), holdout=labels)
+    one.members[0].tables["holdout"].values[:] = [[9.0, 9.0], [-9.0, 9.0]]
+    card = score_blend(one, trials=0)
+    assert card.result.scores.holdout == 1.0
+    assert card.result.warnings == ("no holdout row is labelled for 'b': left out of the holdout's mean",)
 
 
 def test_another_rate_on_the_test_rows_is_named() -> None:

@@ -51,6 +51,14 @@ def test_own_file_brings_groups(paths: DatasetRuns, tmp_path: Path, dataset_of: 
     folds = ensure_folds(paths, dataset_of(grouped=False), FoldWish(file=own))
     assert folds.groups is not None
     assert folds.groups[:4].tolist() == ["g0", "g1", "g2", "g3"]
+    assert folds.groups_source == "column 'group' of mine.csv (the holdout's are not known)"
+
+
+def test_groups_of_the_dataset_are_not_said_to_be_the_files(
+    paths: DatasetRuns, dataset: Dataset, tmp_path: Path
+) -> None:
+    folds = ensure_folds(paths, dataset, FoldWish(file=write_own(tmp_path / "mine.csv", dataset)))
+    assert folds.groups_source == "groups.csv"
 
 
 @pytest.mark.parametrize(

@@ -68,7 +68,8 @@ def test_it_leads_with_the_score_to_believe() -> None:
 def test_scores_of_picked_epochs_are_marked_wherever_they_stand() -> None:
     text = shown(result())
     assert "* epoch picked on these rows (member [bold]): flattered; the holdout is not" in text
-    assert "blend *" in text
+    for title in ("blend *", "Threshold search *", "Cross-fitted *"):
+        assert title in text
     unmarked = shown(result(members=(MemberResult("cnn2", 1.0, SCORES, False),)))
     assert "*" not in unmarked
 
@@ -80,6 +81,12 @@ def test_numbers_are_never_cut(width: int) -> None:
     assert "…" not in text
     for number in ("4,210", "16,590", "0.7647", "0.8378", "0.4123", "0.4000 – 0.4500", "35.08%", "36.00%"):
         assert number in text
+
+
+def test_a_holdout_that_joined_the_folds_is_said() -> None:
+    joined = Rows("toy", 12000, 0, 5000, 5, 160, "train_groups.csv", holdout_in_folds=True)
+    assert "12,000 training rows (the holdout's among them) in 5 folds" in shown(result(rows=joined))
+    assert "among them" not in shown(result())
 
 
 def test_names_are_text_not_markup() -> None:
