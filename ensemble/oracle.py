@@ -48,13 +48,16 @@ def oracle_macro_f1(labels: ArrayLike, true_probabilities: ArrayLike) -> float:
         true_probabilities: Shape (N, C), in [0, 1], same rows and classes.
 
     Returns:
-        ``ensemble.metrics.macro_f1`` of the decisions at ``oracle_thresholds``.
+        ``ensemble.metrics.macro_f1`` of the decisions at the ``oracle_thresholds`` of each class's labelled rows.
 
     Raises:
         ArrayError: The shapes differ, or values are not so.
     """
-    probabilities = checked_probabilities(true_probabilities, checked_labels(labels).shape)
-    return macro_f1(labels, probabilities >= oracle_thresholds(probabilities))
+    truth = checked_labels(labels)
+    probabilities = checked_probabilities(true_probabilities, truth.shape).astype(np.float64)
+    pairs = zip(truth.T, probabilities.T, strict=True)
+    thresholds = [_best_threshold(column[~np.isnan(known)]) for known, column in pairs]
+    return macro_f1(truth, probabilities >= np.array(thresholds))
 
 
 def _best_threshold(column: NDArray[np.float64]) -> float:

@@ -52,6 +52,15 @@ def test_rows_without_a_label_do_not_count() -> None:
     assert oracle_macro_f1(labels, probabilities) == 1.0
 
 
+def test_the_threshold_is_the_best_of_the_labelled_rows() -> None:
+    rng = np.random.default_rng(2)
+    probabilities = rng.beta(0.4, 0.8, (400, 1))
+    labels = (rng.random(probabilities.shape) < probabilities).astype(float)
+    unlabelled = np.full((800, 1), np.nan)
+    longer = np.concatenate([labels, unlabelled]), np.concatenate([probabilities, np.full((800, 1), 0.95)])
+    assert oracle_macro_f1(*longer) == oracle_macro_f1(labels, probabilities)
+
+
 def test_another_shape_is_refused() -> None:
     with pytest.raises(ArrayError, match=r"probabilities: expected the labels' shape \(3, 2\) .*, got \(2, 2\)"):
         oracle_macro_f1(np.zeros((3, 2)), np.zeros((2, 2)))
