@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from ensemble.blending.unchanged import check_unchanged
 from ensemble.errors import AlignmentError, ArtefactError, DataError, first_few
 from ensemble.files import sha256_of_file
 from ensemble.predictions import PredictionTable, read_predictions
@@ -72,15 +73,20 @@ def _named(runs: DatasetRuns, names: Sequence[str], n_folds: int) -> list[Member
     return members
 
 
-def read_member(paths: MemberPaths) -> Member:
-    """Read all tables that a finished member left.
+def read_member(paths: MemberPaths, *, n_folds: int) -> Member:
+    """Read all tables that a finished member left, and check that nobody changed them.
+
+    Args:
+        paths: Of the member.
+        n_folds: K of the dataset's folds.
 
     Raises:
-        ArtefactError: A table is damaged or of another version.
+        ArtefactError: A table is damaged, of another version, or was changed after training.
         AlignmentError: A table's shape is wrong.
     """
     files = {split: paths.table(split) for split in SPLITS if paths.table(split).exists()}
     tables = {split: read_predictions(path) for split, path in files.items()}
+    check_unchanged(paths, tables, n_folds=n_folds)
     return Member(paths.name, tables, {split: sha256_of_file(path) for split, path in files.items()})
 
 

@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -21,8 +21,14 @@ from ensemble.errors import AlignmentError, ArtefactError, DataError, FoldError
 from ensemble.files import sha256_of_file, write_json, write_text
 from ensemble.folds import FoldFile, FoldWish, open_folds
 from ensemble.metrics import macro_f1
-from ensemble.predictions import PredictionTable, read_predictions, write_predictions
-from ensemble.runs import DatasetRuns, dataset_runs
+from ensemble.predictions import (
+    PredictionTable,
+    mean_of_fold_models,
+    merge_out_of_fold,
+    read_predictions,
+    write_predictions,
+)
+from ensemble.runs import SPLITS, DatasetRuns, dataset_runs
 from ensemble.thresholds import decide
 
 CLASSES = ("left", "right")
@@ -65,17 +71,30 @@ class World:
     def add_member(self, name: str, *, noise: float = 1.0, seed: int = 0, **notes: str) -> None:
         paths = self.runs.member(name)
         write_text(paths.recipe, "seed: 0\n")
-        for fold in range(self.folds.n_folds):
-            write_json(paths.fold(fold).run, {"version": 1, "data_path": str(self.dataset.path.resolve())})
         rng = np.random.default_rng(seed)
         own = {"member": name, "folds_sha256": self.folds.sha256, "select": "last", **notes}
         for split, part in (("oof", "train"), ("holdout", "holdout"), ("test", "test")):
             rows = getattr(self.dataset, part)
             truth = np.full((len(rows.image_ids), 2), 0.3) if rows.labels is None else rows.labels
             values = (3 * truth - 2 + noise * rng.standard_normal(truth.shape)).astype(np.float32)
-            folds = self.folds.folds if split == "oof" else None
-            table = PredictionTable(rows.image_ids, CLASSES, values, folds=folds, notes={**own, "split": split})
-            write_predictions(paths.table(split), table)
+            for fold in range(self.folds.n_folds):
+                chosen = self.folds.folds == fold if split == "oof" else np.ones(len(values), dtype=bool)
+                scored_by, ids = np.full(chosen.sum(), fold, dtype=np.int16), rows.image_ids[chosen]
+                table = PredictionTable(ids, CLASSES, values[chosen], folds=scored_by, notes={**own, "split": split})
+                write_predictions(paths.fold(fold).table(split), table)
+        for fold in range(self.folds.n_folds):
+            hashes = {split: sha256_of_file(paths.fold(fold).table(split)) for split in SPLITS}
+            data_path = str(self.dataset.path.resolve())
+            write_json(paths.fold(fold).run, {"version": 1, "data_path": data_path, "table_sha256": hashes})
+        self.merge(name)
+
+    def merge(self, name: str) -> None:
+        paths = self.runs.member(name)
+        for split in SPLITS:
+            parts = [read_predictions(paths.fold(fold).table(split)) for fold in range(self.folds.n_folds)]
+            oof = split == "oof"
+            merged = merge_out_of_fold(parts, self.folds.image_ids) if oof else mean_of_fold_models(parts)
+            write_predictions(paths.table(split), merged)
 
     def blend(self, *arguments: str) -> int:
         return blend.main(["--runs", str(self.runs.folder.parent), "--trials", "0", *arguments])
@@ -198,6 +217,30 @@ def test_members_that_are_not_there_are_refused(world: World) -> None:
 def test_members_of_other_folds_are_refused_by_name(world: World) -> None:
     world.add_member("stranger", folds_sha256="0" * 64)
     with pytest.raises(AlignmentError, match="member 'stranger': it was trained on other folds"):
+        world.blend()
+
+
+@pytest.mark.parametrize("split", SPLITS)
+def test_a_merged_table_that_was_edited_is_refused(world: World, split: str) -> None:
+    path = world.runs.member("two").table(split)
+    table = read_predictions(path)
+    edited = table.values.copy()
+    edited[0, 0] += 0.5
+    picked = {**table.notes, "select": "best_on_fold"}
+    for other in (replace(table, values=edited), replace(table, notes=picked), table.rows(np.arange(1, len(table)))):
+        write_predictions(path, other)
+        with pytest.raises(ArtefactError, match=rf"two.{split}\.parquet: .*it was changed after it was merged"):
+            world.blend()
+    world.merge("two")
+    assert world.blend() == 0
+
+
+def test_a_fold_table_that_was_edited_is_refused(world: World) -> None:
+    path = world.runs.member("two").fold(1).table("oof")
+    table = read_predictions(path)
+    write_predictions(path, replace(table, values=table.values + 1))
+    world.merge("two")
+    with pytest.raises(ArtefactError, match=r"fold_1.oof\.parquet: expected sha256 .* as run\.json says"):
         world.blend()
 
 
