@@ -6,6 +6,7 @@ computed from those alone. So the number of workers, how they start, and a resta
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
@@ -175,12 +176,18 @@ def _loader(batches: _Batches, order: EpochOrder, *, workers: int, pin: bool) ->
         pin_memory=pin,
         persistent_workers=workers > 0,
         worker_init_fn=_start_worker if workers > 0 else None,
+        # Else it draws from the global one, how often depends on the workers, and so would every dropout mask.
+        generator=torch.Generator(),
     )
 
 
 def _start_worker(_worker: int) -> None:
-    """One worker, one thread: the step's threads own the other cores."""
+    """One worker, one thread: the step's threads own the other cores.
+
+    Ctrl-C goes to the whole group of processes: the one that trains answers it, and ends its workers.
+    """
     import cv2  # noqa: PLC0415 - only workers set its threads
 
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     cv2.setNumThreads(0)
     torch.set_num_threads(1)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import multiprocessing
+import os
+import signal
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -121,3 +124,22 @@ def test_sixteen_bit_images_come_as_float(rows: ImageRows) -> None:
     (batch,) = evaluation_loader(deep, batch_size=2, workers=0, pin=False).epoch(0)
     assert batch.images.dtype == torch.float32
     assert float(batch.images.max()) == 1.0
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_loading_draws_nothing_from_the_global_random_state(rows: ImageRows, workers: int) -> None:
+    loader = training_loader(rows, batch_size=5, seed=3, augmentation=None, workers=workers, pin=False)
+    before = torch.random.get_rng_state()
+    for epoch in range(2):
+        list(loader.epoch(epoch))
+        assert torch.equal(torch.random.get_rng_state(), before)
+
+
+def test_a_worker_leaves_ctrl_c_to_the_process_that_trains(rows: ImageRows) -> None:
+    loader = training_loader(rows, batch_size=5, seed=3, augmentation=None, workers=1, pin=False)
+    batches = loader.epoch(0)
+    next(batches)
+    (worker,) = multiprocessing.active_children()
+    os.kill(worker.pid or 0, signal.SIGINT)
+    assert len(list(batches)) == len(loader) - 1
+    assert len(list(loader.epoch(1))) == len(loader)
