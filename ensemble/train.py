@@ -53,13 +53,25 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--set", action="append", default=[], metavar="KEY=VALUE", dest="overrides", help="e.g. training.epochs=3"
     )
-    parser.add_argument("--overwrite", action="store_true", help="discard what was trained for these folds before")
+    parser.add_argument(
+        "--overwrite",
+        action="store_true",
+        help="discard what was trained for these folds before; for all folds, if the recipe has changed",
+    )
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:0, … or mps (default: auto)")
-    parser.add_argument("--workers", type=int, metavar="N", help="data worker processes (default: fit for the device)")
+    parser.add_argument(
+        "--workers", type=_count, metavar="N", help="data worker processes (default: fit for the device)"
+    )
     parser.add_argument("--seed", type=int, metavar="N", help="instead of the recipe's seed")
     parser.add_argument("--list", action="store_true", help="list the recipes that come with the package, and stop")
     parser.add_argument("--copy", metavar="NAME", help="copy one of them into ./recipes, and stop")
     return parser
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"expected a whole number of at least 0, got {text!r}")
+    return int(text)
 
 
 def main(argv: Sequence[str]) -> int:
@@ -167,7 +179,8 @@ def _describe(console: Console, dataset: Dataset, folds: FoldFile, hardware: Har
     console.print(f"dataset    {dataset.name}: {counts} images; classes {', '.join(dataset.class_names)}", markup=False)
     console.print(f"groups     {folds.groups_source}", markup=False)
     if dataset.unused_tables:
-        console.print(f"not used   {', '.join(dataset.unused_tables)} (hold ids, but under no name that is read)")
+        unused = ", ".join(dataset.unused_tables)
+        console.print(f"not used   {unused} (hold ids, but under no name that is read)", markup=False)
     how = f"stratified with seed {folds.fold_seed}" if folds.source == MADE else f"from {folds.source}"
     whole = "" if folds.groups is None else ", no group in two of them"
     console.print(f"folds      {folds.n_folds}, {how}{whole}", markup=False)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 
 import numpy as np
@@ -68,49 +69,72 @@ def start_member(member: Member, *, folds: Sequence[int], overwrite: bool) -> No
     Args:
         member: What is to be trained.
         folds: Those that ``overwrite`` may discard.
-        overwrite: Discard finished folds of these numbers; all of them where the recipe has changed.
+        overwrite: Discard what was trained of these folds; of all folds where the recipe has changed. If anything is
+            refused, nothing is discarded.
 
     Raises:
-        ArtefactError: The member was started with another recipe.
-        FoldError: A finished fold was trained on another fold file.
+        ArtefactError: The member was started with another recipe, or a fold to discard is being trained.
+        FoldError: A finished fold that stays was trained on another fold file or dataset.
     """
-    with locked(member.runs.lock, wait=True):
+    with locked(member.runs.lock, wait=True), ExitStack() as locks:
         changed = _changes_since(member)
         if changed and not overwrite:
-            raise ArtefactError(
-                f"{member.paths.recipe}: member {member.paths.name!r} was started with another recipe "
-                f"({'; '.join(changed)}). Use --name OTHER to keep both, or --overwrite to discard what was trained"
-            )
+            raise _other_recipe(member, changed)
+        discarded = list(range(member.folds.n_folds) if changed else folds) if overwrite else []
+        for fold in discarded:
+            locks.enter_context(locked(member.paths.fold(fold).lock))
+        _refuse_others(member, [fold for fold in finished_folds(member) if fold not in discarded])
         if overwrite:
-            _discard(member, range(member.folds.n_folds) if changed else folds)
-        _refuse_other_folds(member)
+            _discard(member, discarded)
         if changed or not member.paths.recipe.exists():
             write_text(member.paths.recipe, dump_recipe(member.recipe, member.overrides))
 
 
 def _changes_since(member: Member) -> list[str]:
-    if not member.paths.recipe.exists():
-        return []
-    return recipe_differences(load_recipe(member.paths.recipe), member.recipe)
+    """How the recipe differs from the one that the member's folds were, or are to be, trained with."""
+    if member.paths.recipe.exists():
+        return recipe_differences(load_recipe(member.paths.recipe), member.recipe)
+    finished = finished_folds(member)
+    return [f"{member.paths.recipe.name} is missing, and {_listed(finished)} finished without it"] if finished else []
 
 
-def _discard(member: Member, folds: Sequence[int]) -> None:
+def _other_recipe(member: Member, changed: Sequence[str]) -> ArtefactError:
+    finished = finished_folds(member)
+    lost = f": {_listed(finished)} finished" if finished else ""
+    return ArtefactError(
+        f"{member.paths.recipe}: member {member.paths.name!r} was started with another recipe "
+        f"({'; '.join(changed)}). Use --name OTHER to keep both, or --overwrite to discard what was trained{lost}"
+    )
+
+
+def _listed(folds: Sequence[int]) -> str:
+    return f"fold {folds[0]} is" if len(folds) == 1 else f"folds {', '.join(map(str, folds))} are"
+
+
+def _discard(member: Member, folds: Iterable[int]) -> None:
+    """Remove the merged tables and these folds, whose locks are held: a removed lock would guard nothing."""
     for split in SPLITS:
         member.paths.table(split).unlink(missing_ok=True)
+    for paths in map(member.paths.fold, folds):
+        # First, because without it the fold is not finished, whatever else is left.
+        paths.run.unlink(missing_ok=True)
+        for path in paths.folder.iterdir():
+            if path.is_dir():
+                shutil.rmtree(path)
+            elif path != paths.lock:
+                path.unlink()
+
+
+def _refuse_others(member: Member, folds: Iterable[int]) -> None:
+    """Finished folds that stay will be merged with those to come, so they must be of the same rows."""
     for fold in folds:
-        paths = member.paths.fold(fold)
-        if paths.folder.exists():
-            with locked(paths.lock):
-                shutil.rmtree(paths.folder)
-
-
-def _refuse_other_folds(member: Member) -> None:
-    for fold in finished_folds(member):
-        stored = read_json(member.paths.fold(fold).run)
-        if stored.get("folds_sha256") != member.folds.sha256:
+        stored, expected = read_json(member.paths.fold(fold).run), member.facts(fold)
+        words = {"folds_sha256": "fold file", "dataset": "dataset (labels, ids or groups)"}
+        other = [word for key, word in words.items() if stored.get(key) != expected[key]]
+        if other:
             raise FoldError(
-                f"{member.paths.fold(fold).run}: this fold was trained on another fold file than "
-                f"{member.runs.folds_csv}. Use --overwrite to train it anew"
+                f"{member.paths.fold(fold).run}: this fold was trained on another {' and '.join(other)}. Use "
+                "--all-folds --overwrite to train all folds anew, or --name for another member"
             )
 
 
@@ -123,11 +147,14 @@ def train_fold(member: Member, fold: int, observer: Observer) -> None:
     """Train one fold, if it is not finished, and write its tables.
 
     Raises:
-        ArtefactError: Another process trains this fold, or its checkpoint cannot be gone on from.
+        ArtefactError: Another process trains this fold, or has started the member anew with another recipe, or the
+            fold's checkpoint cannot be gone on from.
         TrainingDiverged: The loss stopped being finite.
     """
     paths = member.paths.fold(fold)
     with locked(paths.lock):
+        if changed := _changes_since(member):
+            raise _other_recipe(member, changed)
         if paths.run.exists():
             return
         started = time.time()
@@ -202,10 +229,15 @@ def merge_member(member: Member) -> list[int]:
 
     Raises:
         AlignmentError: The fold tables do not hold every training image exactly once.
+        ArtefactError: Another process has started the member anew with another recipe.
+        FoldError: A fold was trained on another fold file or dataset.
     """
     with locked(member.runs.lock, wait=True):
+        if changed := _changes_since(member):
+            raise _other_recipe(member, changed)
         missing = sorted(set(range(member.folds.n_folds)) - set(finished_folds(member)))
         if not missing:
+            _refuse_others(member, range(member.folds.n_folds))
             folds = [member.paths.fold(fold) for fold in range(member.folds.n_folds)]
             merge_tables(member.paths, folds, member.dataset.train.image_ids)
         return missing

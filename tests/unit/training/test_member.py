@@ -1,0 +1,109 @@
+"""What may be discarded, and which folds may stand beside one another."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from ensemble.errors import ArtefactError, FoldError
+from ensemble.files import write_json
+from ensemble.recipe import Recipe
+from ensemble.recipe.schema import ModelSettings, TrainingSettings
+from ensemble.runs import dataset_runs
+from ensemble.training.member import Member, finished_folds, merge_member, start_member, train_fold
+
+N_FOLDS = 3
+
+
+def make_member(folder: Path, *, epochs: int = 2, folds_sha256: str = "f1", dataset: str = "d1") -> Member:
+    runs = dataset_runs(folder, "toy")
+    recipe = Recipe(model=ModelSettings(name="cnn2"), training=TrainingSettings(epochs=epochs))
+    return Member(
+        recipe,
+        SimpleNamespace(content_hash=dataset),  # type: ignore[arg-type]
+        SimpleNamespace(n_folds=N_FOLDS, sha256=folds_sha256),  # type: ignore[arg-type]
+        None,  # type: ignore[arg-type]
+        runs,
+        runs.member("small"),
+        SimpleNamespace(precision=SimpleNamespace(name="float32")),  # type: ignore[arg-type]
+        [],
+    )
+
+
+def finish(member: Member, *folds: int) -> None:
+    """As if these folds had been trained, and the member merged."""
+    start_member(member, folds=folds, overwrite=False)
+    for fold in folds:
+        write_json(member.paths.fold(fold).run, member.facts(fold))
+        member.paths.fold(fold).weights.touch()
+    member.paths.table("oof").touch()
+
+
+def test_overwrite_discards_the_fold_and_what_was_merged_from_it(tmp_path: Path) -> None:
+    member = make_member(tmp_path)
+    finish(member, 0, 1, 2)
+    start_member(member, folds=[1], overwrite=True)
+    assert finished_folds(member) == [0, 2]
+    assert not member.paths.fold(1).weights.exists()
+    assert not member.paths.table("oof").exists()
+
+
+def test_another_recipe_is_refused_and_overwrites_all_folds(tmp_path: Path) -> None:
+    finish(make_member(tmp_path), 0, 2)
+    changed = make_member(tmp_path, epochs=5)
+    with pytest.raises(ArtefactError, match=r"training\.epochs.*discard what was trained: folds 0, 2 are finished"):
+        start_member(changed, folds=[1], overwrite=False)
+    assert finished_folds(changed) == [0, 2]
+    start_member(changed, folds=[1], overwrite=True)
+    assert finished_folds(changed) == []
+    start_member(changed, folds=[1], overwrite=False)
+
+
+def test_a_lost_recipe_is_not_replaced_by_another(tmp_path: Path) -> None:
+    member = make_member(tmp_path)
+    finish(member, 0)
+    member.paths.recipe.unlink()
+    with pytest.raises(ArtefactError, match=r"recipe\.yaml is missing, and fold 0 is finished without it"):
+        start_member(member, folds=[1], overwrite=False)
+
+
+@pytest.mark.parametrize(("changes", "word"), [({"folds_sha256": "f2"}, "fold file"), ({"dataset": "d2"}, "dataset")])
+def test_what_is_refused_discards_nothing(changes: dict[str, str], word: str, tmp_path: Path) -> None:
+    member = make_member(tmp_path)
+    finish(member, 0, 1)
+    with pytest.raises(FoldError, match=f"another {word}.*--all-folds --overwrite"):
+        start_member(make_member(tmp_path, **changes), folds=[0], overwrite=True)
+    assert finished_folds(member) == [0, 1]
+    assert member.paths.table("oof").exists()
+    start_member(make_member(tmp_path, **changes), folds=range(N_FOLDS), overwrite=True)
+    assert finished_folds(member) == []
+
+
+def test_overwrite_of_a_fold_in_training_discards_nothing(tmp_path: Path) -> None:
+    member = make_member(tmp_path)
+    finish(member, 0, 1)
+    hold = "import sys; from pathlib import Path; from ensemble.files import locked\n"
+    hold += "with locked(Path(sys.argv[1])): print('held', flush=True); sys.stdin.read()"
+    command = [sys.executable, "-c", hold, str(member.paths.fold(1).lock)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == b"held\n"
+        with pytest.raises(ArtefactError, match="in use by another process"):
+            start_member(member, folds=[0, 1], overwrite=True)
+        other.communicate()
+    assert finished_folds(member) == [0, 1]
+    assert member.paths.table("oof").exists()
+
+
+def test_a_member_started_anew_meanwhile_is_neither_trained_nor_merged_with_the_old_recipe(tmp_path: Path) -> None:
+    early = make_member(tmp_path)
+    finish(early, 0)
+    start_member(make_member(tmp_path, epochs=5), folds=[0], overwrite=True)
+    with pytest.raises(ArtefactError, match="was started with another recipe"):
+        train_fold(early, 1, None)  # type: ignore[arg-type]
+    with pytest.raises(ArtefactError, match="was started with another recipe"):
+        merge_member(early)
