@@ -10,6 +10,7 @@ from ensemble.recipe import Recipe
 from ensemble.training.engine import Pixels, StepSettings, TrainingState
 from ensemble.training.job import Hardware
 from ensemble.training.losses import build_loss
+from ensemble.training.notices import collected_warnings
 from ensemble.training.optim import build_ema, build_optimizer, build_schedule, updates_in_epoch
 
 
@@ -37,17 +38,18 @@ def build_state(
         n_batches: Batches an epoch.
 
     Returns:
-        The state, and what had to be changed of the recipe's wishes, in words.
+        The state, and what had to be changed of the recipe's wishes or of a file of weights, in words.
     """
-    model = build_model(
-        recipe.model.name,
-        num_classes=n_classes,
-        image_size=recipe.data.image_size,
-        pretrained=recipe.model.pretrained,
-        pool=recipe.model.pool,
-        dense_layers=recipe.model.dense_layers,
-        args=recipe.model.args,
-    )
+    with collected_warnings("ensemble.models") as notices:
+        model = build_model(
+            recipe.model.name,
+            num_classes=n_classes,
+            image_size=recipe.data.image_size,
+            pretrained=recipe.model.pretrained,
+            pool=recipe.model.pool,
+            dense_layers=recipe.model.dense_layers,
+            args=recipe.model.args,
+        )
     model = model.to(hardware.device).to(memory_format=torch.channels_last)
     optimizer = build_optimizer(
         model,
@@ -66,4 +68,4 @@ def build_state(
     )
     ema = build_ema(model, recipe.training.ema_decay)
     state = TrainingState(model, ema, optimizer, schedule, hardware.precision.scaler())
-    return state, [schedule.notice] if schedule.notice else []
+    return state, [*notices, schedule.notice] if schedule.notice else notices

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import copy
+
 import numpy as np
 import torch
+from torch import nn
 
 from ensemble.data.augment import check_augmentation
 from ensemble.errors import EnsembleError, RecipeError
@@ -57,7 +60,7 @@ def _check_optimizer(recipe: Recipe) -> list[str]:
     settings = recipe.optimizer
     try:
         build_optimizer(
-            torch.nn.Linear(1, 1),
+            nn.Linear(1, 1),
             settings.name,
             lr=settings.lr,
             weight_decay=settings.weight_decay,
@@ -66,3 +69,24 @@ def _check_optimizer(recipe: Recipe) -> list[str]:
     except EnsembleError as error:
         return [str(error)]
     return []
+
+
+def check_lone_image(model: nn.Module, image_size: tuple[int, int], device: torch.device) -> None:
+    """Try to train on a batch of a single image, which batch normalisation may not be able to do.
+
+    Args:
+        model: Stays as it is: a copy is tried.
+        image_size: Height and width.
+        device: Where the network is.
+
+    Raises:
+        RecipeError: It cannot be done.
+    """
+    try:
+        copy.deepcopy(model).train()(torch.zeros((1, 1, *image_size), device=device))
+    except ValueError as error:
+        raise RecipeError(
+            f"training: a batch would hold a single image, and the network cannot train on one ({error}). "
+            "Use training.batch_size of 2 or more and at least 2 training images, or a network without batch "
+            "normalisation"
+        ) from error

@@ -21,6 +21,7 @@ from ensemble.training.precision import Precision
 
 # How often the device is asked whether the loss is still finite: each question makes the host wait.
 _CHECK_EVERY_BATCHES = 100
+_REMEDY = "Try a lower optimizer.lr, training.clip_norm: 1.0, a warm-up, or precision: float32"
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,8 @@ class Pixels:
         """Shape (B, 1, H, W) of uint8, or float32 in [0, 1], to float32 on the device, channels last."""
         moved = images.to(self.device, non_blocking=True)
         scale = 1.0 / 255.0 if moved.dtype == torch.uint8 else 1.0
-        scaled = moved.float().mul_(scale / self.std).sub_(self.mean / self.std)
+        # A copy always: the batch itself may be float32, and must stay as it is.
+        scaled = moved.to(torch.float32, copy=True).mul_(scale / self.std).sub_(self.mean / self.std)
         return scaled.contiguous(memory_format=torch.channels_last)
 
 
@@ -44,7 +46,8 @@ class TrainingState:
     """All that changes while a fold is trained.
 
     Attributes:
-        updates: Optimizer updates so far, over all epochs.
+        updates: Optimizer updates so far, over all epochs. One that the scaler skipped, because a float16 gradient
+            overflowed, counts: the schedule follows the data, and the average of unchanged weights is unchanged.
     """
 
     model: nn.Module
@@ -184,8 +187,7 @@ def _refuse_divergence(meter: _LossMeter, state: TrainingState, epoch: int) -> N
     if batch >= 0:
         raise TrainingDiverged(
             f"the training loss is not finite from epoch {epoch + 1}, batch {batch + 1} "
-            f"(learning rate {state.schedule.learning_rate():.3g}). Try a lower optimizer.lr, training.clip_norm: 1.0, "
-            "a warm-up, or precision: float32"
+            f"(learning rate {state.schedule.learning_rate():.3g}). {_REMEDY}"
         )
 
 
@@ -198,7 +200,11 @@ def predict_logits(
     precision: Precision,
     on_batch: Callable[[int], None] = lambda _images: None,
 ) -> NDArray[np.float32]:
-    """Logits of all rows of ``loader``, shape (N, C), float32, in the loader's order."""
+    """Logits of all rows of ``loader``, shape (N, C), float32, in the loader's order.
+
+    Raises:
+        TrainingDiverged: A logit is not finite: the last update broke the weights, or the precision is too narrow.
+    """
     model.eval()
     parts = []
     for batch in loader.epoch(0):
@@ -207,4 +213,7 @@ def predict_logits(
         parts.append(logits.float())
         on_batch(len(batch.images))
     result: NDArray[np.float32] = torch.cat(parts).cpu().numpy()
+    bad = int((~np.isfinite(result)).any(axis=1).sum())
+    if bad:
+        raise TrainingDiverged(f"the network's logits are not finite for {bad:,} of {len(result):,} images. {_REMEDY}")
     return result

@@ -21,6 +21,7 @@ from ensemble.runs import FoldPaths
 from ensemble.seeds import derive_seed
 from ensemble.training.build import build_settings, build_state
 from ensemble.training.checkpoint import CheckpointWriter, resume, write_weights
+from ensemble.training.checks import check_lone_image
 from ensemble.training.engine import (
     EpochStats,
     StepSettings,
@@ -83,7 +84,8 @@ def fit_fold(
         observer: Is told of the progress.
 
     Raises:
-        TrainingDiverged: The loss stopped being finite; the last checkpoint is kept.
+        TrainingDiverged: The loss or a logit stopped being finite; the last checkpoint is kept.
+        RecipeError: A batch would hold a single image, and the network cannot train on one.
         ArtefactError: The checkpoint that is there belongs to something else, or is damaged.
     """
     fold, notices = _set_up(recipe, data, paths, hardware, facts=facts, observer=observer)
@@ -123,6 +125,8 @@ def _set_up(
     )
     n_classes = data.training.labels.shape[1]
     state, notices = build_state(recipe, hardware, n_classes=n_classes, n_batches=len(loader))
+    if min(len(data.training), recipe.training.batch_size) == 1:
+        check_lone_image(state.model, recipe.data.image_size, hardware.device)
     settings = build_settings(recipe, data.training, hardware)
     return _Fold(recipe, data, paths, hardware, observer, state, settings, loader), notices
 

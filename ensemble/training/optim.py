@@ -17,6 +17,13 @@ from ensemble.errors import RecipeError
 
 # These have a fused step on CPU and CUDA: one pass over the weights instead of one a term.
 _FUSED = frozenset({"adam", "adamw", "sgd"})
+# What constructors raise on settings that they cannot use, or without the hardware or package that they need.
+_REFUSALS = (TypeError, ValueError, KeyError, IndexError, AttributeError, AssertionError, RuntimeError, ImportError)
+# By the first letters of their names.
+_UNFIT = {
+    "adahessian": "it needs second derivatives, which the training loop does not compute",
+    "kron": "it draws random numbers that no checkpoint holds, so an interrupted fold would not go on as it was",
+}
 
 
 def build_optimizer(
@@ -25,18 +32,22 @@ def build_optimizer(
     """The timm optimizer called ``name`` over the model's trainable weights.
 
     Raises:
-        RecipeError: timm has no such optimizer, or it does not take ``args``.
+        RecipeError: timm has no such optimizer, it does not fit the training loop, or it does not take ``args``.
     """
     known = timm.optim.list_optimizers()
     if name not in known:
         raise RecipeError(f"optimizer.name: timm has no optimizer {name!r}; some that it has: adam, adamw, sgd, nadamw")
+    for beginning, reason in _UNFIT.items():
+        if name.startswith(beginning):
+            raise RecipeError(f"optimizer.name: {name} cannot be used: {reason}")
     extra = {"fused": True, **args} if name in _FUSED else dict(args)
     try:
         optimizer: torch.optim.Optimizer = timm.optim.create_optimizer_v2(
             model, opt=name, lr=lr, weight_decay=weight_decay, **extra
         )
-    except (TypeError, ValueError) as error:
-        raise RecipeError(f"optimizer {name!r} does not take these settings: {error}") from error
+    except _REFUSALS as error:
+        reason = str(error) or type(error).__name__
+        raise RecipeError(f"optimizer {name!r} does not take these settings: {reason}") from error
     return optimizer
 
 
@@ -51,18 +62,17 @@ class Schedule:
     """
 
     optimizer: torch.optim.Optimizer
-    scheduler: CosineLRScheduler | None
+    scheduler: CosineLRScheduler
     warmup_updates: int
     notice: str
 
     def set_for(self, update: int) -> None:
         """Set the learning rate for the update with this number, from 0."""
-        if self.scheduler is not None:
-            self.scheduler.step_update(update)
+        self.scheduler.step_update(update)
 
     def learning_rate(self) -> float:
-        """Of the first parameter group, now."""
-        return float(self.optimizer.param_groups[0]["lr"])
+        """Now; the largest, where the parameter groups have different ones (``layer_decay``)."""
+        return max(float(group["lr"]) for group in self.optimizer.param_groups)
 
 
 def build_schedule(
@@ -84,8 +94,6 @@ def build_schedule(
     if warmup >= total:
         warmup = total // 2
         notice = f"warm-up of {warmup_epochs:g} epochs is not shorter than the run of {epochs}: cut to {warmup} updates"
-    if name == "none" and warmup == 0:
-        return Schedule(optimizer, None, 0, notice)
     base = float(optimizer.param_groups[0]["lr"])
     scheduler = CosineLRScheduler(
         optimizer,

@@ -14,6 +14,7 @@ from ensemble.errors import RecipeError
 
 PrecisionName = Literal["float32", "bfloat16", "float16"]
 _AMPERE = (8, 0)
+_VOLTA = (7, 0)
 
 
 @dataclass(frozen=True)
@@ -63,14 +64,20 @@ def choose_precision(wanted: str, device: torch.device) -> Precision:
 
 def _automatic(device: torch.device) -> Precision:
     if device.type == "cuda":
-        if torch.cuda.get_device_capability(device) >= _AMPERE:
-            return Precision("bfloat16", "this GPU has fast bfloat16, which needs no loss scaling", "cuda")
-        return Precision("float16", "this GPU has fast float16 but no fast bfloat16; the loss is scaled", "cuda")
+        return _automatic_on_cuda(torch.cuda.get_device_capability(device))
     if device.type == "cpu" and cpu_has_bfloat16():
         return Precision("bfloat16", "this processor has bfloat16 instructions (AVX512-BF16 or AMX)", "cpu")
     if device.type == "cpu":
         return Precision("float32", "this processor has no bfloat16 instructions", "cpu")
     return Precision("float32", f"mixed precision is not tried on {device.type}", device.type)
+
+
+def _automatic_on_cuda(capability: tuple[int, int]) -> Precision:
+    if capability >= _AMPERE:
+        return Precision("bfloat16", "this GPU has fast bfloat16, which needs no loss scaling", "cuda")
+    if capability >= _VOLTA:
+        return Precision("float16", "this GPU has fast float16 but no fast bfloat16; the loss is scaled", "cuda")
+    return Precision("float32", "this GPU has neither fast bfloat16 nor fast float16", "cuda")
 
 
 def cpu_has_bfloat16() -> bool:
@@ -91,9 +98,11 @@ def choose_device(wanted: str) -> torch.device:
         RecipeError: There is no such device here.
     """
     if wanted == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "mps" if torch.mps.is_available() else "cpu")
+        return torch.device(
+            "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+        )
     kind, _, number = wanted.partition(":")
-    available = {"cpu": 1, "cuda": torch.cuda.device_count(), "mps": int(torch.mps.is_available())}
+    available = {"cpu": 1, "cuda": torch.cuda.device_count(), "mps": int(torch.backends.mps.is_available())}
     if kind not in available or (number and not number.isdigit()):
         raise RecipeError(f"--device {wanted}: expected auto, cpu, cuda, cuda:0, cuda:1, … or mps")
     if int(number or 0) >= available[kind]:

@@ -172,3 +172,22 @@ def test_predictions_come_in_the_rows_order_whatever_the_batch() -> None:
     assert found[0].dtype == np.float32
     np.testing.assert_allclose(found[1], found[0], atol=1e-6)
     np.testing.assert_allclose(found[2], found[0], atol=1e-6)
+
+
+def test_logits_that_are_not_finite_are_refused() -> None:
+    state = make_state()
+    with torch.no_grad():
+        next(state.model.parameters())[0, 0] = math.nan
+    with pytest.raises(TrainingDiverged, match="logits are not finite for 5 of 5 images"):
+        predict_logits(
+            state.model,
+            evaluation_loader(make_rows(5), batch_size=2, workers=0, pin=False),
+            pixels=Pixels(0.5, 0.25, CPU),
+            precision=choose_precision("float32", CPU),
+        )
+
+
+def test_pixels_leave_a_float_batch_as_it_is() -> None:
+    images = torch.full((1, 1, 2, 2), 0.5)
+    Pixels(0.5, 0.25, CPU)(images)
+    assert set(images.flatten().tolist()) == {0.5}

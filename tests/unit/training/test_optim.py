@@ -92,3 +92,29 @@ def test_a_batch_without_labels_costs_nothing() -> None:
     assert float(value.detach()) == 0.0
     assert logits.grad is not None
     assert float(logits.grad.abs().sum()) == 0.0
+
+
+@pytest.mark.parametrize(
+    ("name", "args", "message"),
+    [
+        ("adahessian", {}, "second derivatives"),
+        ("kron", {}, "no checkpoint holds"),
+        ("lookahead_adam", {}, "timm has no optimizer"),
+        ("bnbadam", {}, "does not take these settings"),
+        ("adam", {"foreach": True}, "does not take these settings"),
+        ("adam", {"betas": [0.9]}, "does not take these settings"),
+    ],
+)
+def test_optimizers_that_the_loop_cannot_drive_are_refused(name: str, args: dict[str, object], message: str) -> None:
+    with pytest.raises(RecipeError, match=message):
+        build_optimizer(nn.Linear(1, 1), name, lr=1.0, weight_decay=0.0, args=args)
+
+
+def test_layer_decay_holds_without_a_schedule() -> None:
+    # As timm's layer_decay makes them.
+    groups = [{"params": [nn.Parameter(torch.zeros(1))], "lr_scale": scale} for scale in (0.5, 1.0)]
+    optimizer = torch.optim.SGD(groups, lr=0.1)
+    schedule = build_schedule(optimizer, "none", updates_per_epoch=2, epochs=2, warmup_epochs=0, min_lr=0.0)
+    schedule.set_for(0)
+    assert [group["lr"] for group in optimizer.param_groups] == [0.05, 0.1]
+    assert schedule.learning_rate() == 0.1

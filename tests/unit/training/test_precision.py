@@ -19,7 +19,9 @@ def test_auto_on_a_cpu_follows_its_instructions(has: bool, expected: str, monkey
     assert "bfloat16 instructions" in chosen.reason
 
 
-@pytest.mark.parametrize(("capability", "expected"), [((7, 5), "float16"), ((8, 0), "bfloat16"), ((9, 0), "bfloat16")])
+@pytest.mark.parametrize(
+    ("capability", "expected"), [((6, 1), "float32"), ((7, 5), "float16"), ((8, 0), "bfloat16"), ((9, 0), "bfloat16")]
+)
 def test_auto_on_cuda_follows_its_generation(
     capability: tuple[int, int], expected: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
