@@ -61,8 +61,9 @@ class FoldProgress:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self._bar.stop()
-        if error is not None:
-            self._write_log(f"stopped: {error or kind}")
+        # Before the fold has started, the log may be another process's.
+        if kind is not None and self._task is not None:
+            self._write_log(f"stopped: {error}" if str(error) else f"stopped: {kind.__name__}")
 
     def fold_started(self, *, n_images: int, first_epoch: int, notices: list[str]) -> None:
         """See ``ensemble.training.job.Observer``."""

@@ -1,0 +1,56 @@
+"""Plain lines and the log; the bar is looked at by people."""
+
+import io
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from ensemble.report.progress import FoldProgress
+
+
+def make_progress(log: Path, *, terminal: bool = False) -> tuple[FoldProgress, io.StringIO]:
+    shown = io.StringIO()
+    console = Console(file=shown, force_terminal=terminal, width=120)
+    return FoldProgress(console, title="small fold 0", epochs=3, log=log), shown
+
+
+def test_notices_and_where_it_goes_on_are_plain_lines_in_the_log_too(tmp_path: Path) -> None:
+    progress, shown = make_progress(tmp_path / "train.log")
+    with progress:
+        progress.fold_started(n_images=10, first_epoch=1, notices=["[x] kernels were summed"])
+    lines = ["small fold 0  note: [x] kernels were summed", "small fold 0  going on after epoch 1 of 3"]
+    assert shown.getvalue().splitlines() == lines
+    assert (tmp_path / "train.log").read_text().splitlines() == lines
+
+
+@pytest.mark.parametrize(
+    ("error", "line"),
+    [(KeyboardInterrupt(), "stopped: KeyboardInterrupt"), (OSError("disk full"), "stopped: disk full")],
+)
+def test_the_log_says_what_stopped_the_fold(error: BaseException, line: str, tmp_path: Path) -> None:
+    progress, _ = make_progress(tmp_path / "train.log")
+    progress.fold_started(n_images=10, first_epoch=0, notices=[])
+    with pytest.raises(type(error)), progress:
+        raise error
+    assert (tmp_path / "train.log").read_text().splitlines() == [line]
+
+
+def test_a_fold_that_did_not_start_leaves_the_log_alone(tmp_path: Path) -> None:
+    progress, _ = make_progress(tmp_path / "train.log")
+    with pytest.raises(OSError, match="in use"), progress:
+        raise OSError("in use")
+    assert not (tmp_path / "train.log").exists()
+
+
+def test_a_bar_is_drawn_and_asks_for_the_loss_rarely(tmp_path: Path) -> None:
+    progress, shown = make_progress(tmp_path / "train.log", terminal=True)
+    asked = []
+    with progress:
+        progress.fold_started(n_images=100, first_epoch=1, notices=[])
+        for _ in range(100):
+            progress.batch_done(1, lambda: asked.append(1) or 0.25)
+        progress.predicting("test", 4)
+        progress.predicted(4)
+    assert len(asked) < 5
+    assert "predicting test rows" in shown.getvalue()
