@@ -22,6 +22,16 @@ NOTHING_BEATS_EXACT = (
 
 def print_report(result: BlendResult, console: Console) -> None:
     """Print the whole report; the score to believe comes first. 80 columns are enough."""
+    if console.is_terminal:
+        _print_sections(result, console)
+        return
+    # A file or a pipe gets no padding at the ends of lines.
+    with console.capture() as captured:
+        _print_sections(result, console)
+    console.file.write("".join(f"{line.rstrip()}\n" for line in captured.get().splitlines()))
+
+
+def _print_sections(result: BlendResult, console: Console) -> None:
     for section in (_scores, _rows, _members, _search, _classes, _thresholds):
         console.print(section(result))
         console.print()

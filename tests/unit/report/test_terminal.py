@@ -58,6 +58,12 @@ def shown(blend: BlendResult, width: int = 80) -> str:
     return stream.getvalue()
 
 
+def test_a_pipe_gets_no_padding() -> None:
+    lines = shown(result()).splitlines()
+    assert len(lines) > 20
+    assert all(line == line.rstrip() for line in lines)
+
+
 def test_it_leads_with_the_score_to_believe() -> None:
     lines = shown(result()).splitlines()
     assert lines[0].split()[:4] == ["macro-F1,", "cross-fitted", "*", "0.8123"]
