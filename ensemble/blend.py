@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from ensemble.command import run_command
+from ensemble.command import run_command, whole_number
 from ensemble.errors import EXIT_DONE
 
 _EXAMPLES = """examples:
@@ -39,16 +39,10 @@ def build_parser() -> argparse.ArgumentParser:
         "--submission", type=Path, metavar="FILE", help="the file to send (default: submissions/NAME.csv)"
     )
     parser.add_argument(
-        "--trials", type=_count, default=100, metavar="N", help="of each Optuna study; 0: none (default: 100)"
+        "--trials", type=whole_number, default=100, metavar="N", help="of each Optuna study; 0: none (default: 100)"
     )
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="of the Optuna studies (default: 0)")
     return parser
-
-
-def _count(text: str) -> int:
-    if not text.isdecimal():
-        raise argparse.ArgumentTypeError(f"expected a whole number of at least 0, got {text!r}")
-    return int(text)
 
 
 def main(argv: Sequence[str]) -> int:
@@ -81,12 +75,21 @@ def _blend(args: argparse.Namespace) -> int:
 
 def _submission_path(args: argparse.Namespace) -> Path:
     from ensemble.errors import DataError
-    from ensemble.runs import check_name
+    from ensemble.runs import check_folder, check_name
 
     check_name(args.name, "the blend name")
     path: Path = args.submission or Path("submissions") / f"{args.name}.csv"
     if path.suffix == ".json":
         raise DataError(f"--submission {path}: expected a .csv or .txt file; the .json beside it says how it was made")
+    check_folder(path.parent, "the submission's folder")
+    if path.is_dir():
+        raise DataError(f"--submission {path}: expected a file, but this is a folder. Give FOLDER/NAME.csv")
+    there, absent = sorted((path, path.with_suffix(".json")), key=Path.exists, reverse=True)
+    if there.exists() and not absent.exists():
+        raise DataError(
+            f"{there} is there already and is no submission of ours ({absent.name} is not beside it), so it is not "
+            "overwritten. Move it away, or give another --submission or --name"
+        )
     return path
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 import signal
 import sys
@@ -31,6 +32,17 @@ def run_command(main: Callable[[Sequence[str]], int]) -> int:
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
         return _fail(f"{where}{error.strerror or error}", EXIT_FAILED)
+
+
+def whole_number(text: str) -> int:
+    """The value of a flag that takes 0, 1, 2, …; argparse makes a usage error of the refusal.
+
+    Raises:
+        argparse.ArgumentTypeError: It is no such number.
+    """
+    if not (text.isascii() and text.isdecimal()):
+        raise argparse.ArgumentTypeError(f"expected a whole number of at least 0, got {text!r}")
+    return int(text)
 
 
 def _interrupt(_signal: int, _frame: FrameType | None) -> None:

@@ -41,6 +41,17 @@ def check_name(name: str, what: str) -> str:
     return name
 
 
+def check_folder(folder: Path, what: str) -> None:
+    """Refuse a place for results that is a file, or lies below one.
+
+    Raises:
+        DataError: It is; ``what`` says which flag named it.
+    """
+    standing = next((path for path in (folder, *folder.parents) if path.exists()), None)
+    if standing is not None and not standing.is_dir():
+        raise DataError(f"{what} {folder}: expected a folder, or a place for one, but {standing} is a file")
+
+
 @dataclass(frozen=True)
 class FoldPaths:
     """What one (recipe, fold) run leaves behind."""
@@ -168,7 +179,12 @@ class DatasetRuns:
 
 
 def dataset_runs(runs: Path, dataset: str) -> DatasetRuns:
-    """The folder of the dataset called ``dataset`` below ``runs``."""
+    """The folder of the dataset called ``dataset`` below ``runs``.
+
+    Raises:
+        DataError: ``runs`` cannot be a folder, or ``dataset`` no folder's name.
+    """
+    check_folder(runs, "--runs")
     return DatasetRuns(runs / check_name(dataset, "the dataset name"))
 
 

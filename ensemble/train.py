@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ensemble.command import run_command
+from ensemble.command import run_command, whole_number
 from ensemble.errors import EXIT_BAD_INPUT, EXIT_DONE
 
 if TYPE_CHECKING:
@@ -60,18 +60,12 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:0, … or mps (default: auto)")
     parser.add_argument(
-        "--workers", type=_count, metavar="N", help="data worker processes (default: fit for the device)"
+        "--workers", type=whole_number, metavar="N", help="data worker processes (default: fit for the device)"
     )
     parser.add_argument("--seed", type=int, metavar="N", help="instead of the recipe's seed")
     parser.add_argument("--list", action="store_true", help="list the recipes that come with the package, and stop")
     parser.add_argument("--copy", metavar="NAME", help="copy one of them into ./recipes, and stop")
     return parser
-
-
-def _count(text: str) -> int:
-    if not text.isdecimal():
-        raise argparse.ArgumentTypeError(f"expected a whole number of at least 0, got {text!r}")
-    return int(text)
 
 
 def main(argv: Sequence[str]) -> int:
@@ -132,7 +126,7 @@ def _prepare(
     dataset = read_dataset(Path(path))
     check_recipe(recipe, n_classes=len(dataset.class_names), title=str(args.recipe))
     runs = dataset_runs(args.runs, dataset.name)
-    paths = runs.member(args.name or args.recipe.stem)
+    paths = runs.member(args.recipe.stem if args.name is None else args.name)
     wish = FoldWish(recipe.data.n_folds, recipe.data.fold_seed, recipe.data.holdout, args.folds)
     dataset, folds = open_folds(runs, dataset, wish)
     _wanted_folds(args, folds)

@@ -258,6 +258,21 @@ def test_without_test_tables_it_says_why_nothing_is_sent(world: World, capsys: p
     assert not (world.folder / "submissions").exists()
 
 
+def test_no_foreign_file_is_overwritten(world: World) -> None:
+    labels = world.dataset.path / "train_labels.csv"
+    before = labels.read_bytes()
+    with pytest.raises(DataError, match="is there already and is no submission of ours"):
+        world.blend("--data", str(world.dataset.path), "--submission", str(labels))
+    assert labels.read_bytes() == before
+    (world.folder / "mine.json").touch()
+    with pytest.raises(DataError, match=r"mine.json is there already and .* \(mine.csv is not beside it\)"):
+        world.blend("--submission", "mine.csv")
+    with pytest.raises(DataError, match="expected a file, but this is a folder"):
+        world.blend("--submission", str(world.dataset.path))
+    with pytest.raises(DataError, match=r"the submission's folder .*train_labels.csv: expected a folder"):
+        world.blend("--submission", str(labels / "x.csv"))
+
+
 def test_nothing_old_lies_beside_a_blend(world: World) -> None:
     paths = world.runs.blend("blend")
     world.blend("--trials", "1")

@@ -1,10 +1,11 @@
+import argparse
 import os
 import signal
 from collections.abc import Iterator, Sequence
 
 import pytest
 
-from ensemble.command import run_command
+from ensemble.command import run_command, whole_number
 from ensemble.errors import DataError, EnsembleError
 
 
@@ -47,3 +48,10 @@ def test_an_interruption_is_unfinished_not_failed(how: str, capsys: pytest.Captu
 
     assert run_command(main) == 75
     assert "the same command goes on" in capsys.readouterr().err
+
+
+def test_whole_numbers_of_flags() -> None:
+    assert whole_number("007") == 7
+    for text in ("-1", "1.5", "", "x", "²", "٣"):
+        with pytest.raises(argparse.ArgumentTypeError, match="expected a whole number of at least 0"):
+            whole_number(text)

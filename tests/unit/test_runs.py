@@ -55,3 +55,10 @@ def test_the_layout_is_as_documented(tmp_path: Path) -> None:
         "d/m/test.parquet",
         "d/blends/x/blend.json",
     ]
+
+
+def test_results_cannot_lie_below_a_file(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    for runs in (tmp_path / "file", tmp_path / "file" / "x"):
+        with pytest.raises(DataError, match=r"expected a folder, or a place for one, but .*file is a file"):
+            dataset_runs(runs, "d")
