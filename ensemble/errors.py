@@ -77,8 +77,13 @@ class TrainingDiverged(EnsembleError):  # noqa: N818 - an event, named as the fi
     exit_code = EXIT_FAILED
 
 
+def quoted(text: str, longest: int = 100) -> str:
+    """The text in quotes, control characters escaped, its end left out where it is very long."""
+    return repr(text) if len(text) <= longest else f"{text[:longest]!r}…"
+
+
 def first_few(items: Iterable[object], limit: int = 5) -> str:
     """The first ``limit`` items as text, and how many more there are: ``'a', 'b' (+3 more)``."""
     listed = list(items)
-    shown = ", ".join(repr(str(item)) for item in listed[:limit])
+    shown = ", ".join(quoted(str(item)) for item in listed[:limit])
     return shown if len(listed) <= limit else f"{shown} (+{len(listed) - limit} more)"

@@ -138,8 +138,16 @@ def _header_problems(header: Sequence[str]) -> list[str]:
             f"column {', '.join(unnamed)} has no name in the header. Name it or take it out "
             "(pandas writes such a column unless told to_csv(..., index=False))"
         )
+    if len(header) == 1 and len(words := header[0].split()) > 1:
+        problems.append(
+            f"expected columns separated by comma, semicolon or tab, got one column {header[0]!r}: put commas between "
+            f"its {len(words)} names, and in every row"
+        )
     if double := sorted({name for name in header if name and header.count(name) > 1}):
-        problems.append(f"the header names {first_few(double)} more than once: rename or remove one")
+        problems.append(
+            f"the header names {first_few(double)} more than once: rename or remove one; if that line is no header, "
+            "put one above it"
+        )
     return problems
 
 

@@ -92,7 +92,10 @@ def _write_as(
             if progress is not None:
                 progress(start + len(chunk), total)
     if problems:
-        raise DataError(f"{source.root}: {len(problems)} images cannot be used: {shortened(problems)}")
+        raise DataError(
+            f"{source.root}: {len(problems)} images cannot be used: {shortened(problems)}. "
+            "Replace these files, or take their ids out of the tables"
+        )
     return True
 
 

@@ -35,7 +35,10 @@ def groups_from_tables(
     groups = np.concatenate([np.array([], dtype=np.str_), *(texts[known] for _, texts, known in pairs)])
     problems.extend(_conflicts(image_ids, groups, " and ".join(table.name for table in tables)))
     lookup = IdLookup(image_ids)
-    return {split: _groups_of(split, ids, lookup, groups, problems) for split, ids in splits.items()}
+    source = " or ".join(table.name for table in tables)
+    return {
+        split: _groups_of(split, ids, lookup, groups, source=source, problems=problems) for split, ids in splits.items()
+    }
 
 
 def _group_texts(table: IdTable, problems: list[str]) -> tuple[NDArray[np.str_], NDArray[np.bool_]]:
@@ -52,11 +55,19 @@ def _conflicts(image_ids: NDArray[np.str_], groups: NDArray[np.str_], source: st
     first: dict[str, str] = {}
     pairs = zip(image_ids.tolist(), groups.tolist(), strict=True)
     conflicts = list(dict.fromkeys(image_id for image_id, group in pairs if first.setdefault(image_id, group) != group))
-    return [f"{source}: expected one group an image, but {listed(conflicts)} have two"] if conflicts else []
+    if not conflicts:
+        return []
+    return [f"{source}: expected one group an image, but {listed(conflicts)} have two. Keep one row each"]
 
 
 def _groups_of(
-    split: str, image_ids: NDArray[np.str_], lookup: IdLookup, groups: NDArray[np.str_], problems: list[str]
+    split: str,
+    image_ids: NDArray[np.str_],
+    lookup: IdLookup,
+    groups: NDArray[np.str_],
+    *,
+    source: str,
+    problems: list[str],
 ) -> NDArray[np.str_] | None:
     found = lookup.find_all(image_ids)
     # Ids that are unfit were refused before: a missing group is not their trouble.
@@ -65,8 +76,8 @@ def _groups_of(
         return None
     if missing:
         problems.append(
-            f"{listed(missing)} of the {split} rows have no group. Add them to the table of groups (an image on its "
-            "own is a group of its own)"
+            f"{listed(missing)} of the {split} rows have no group. Add them to {source} (an image on its own is a "
+            "group of its own)"
         )
     return None if (found < 0).any() else groups[found]
 

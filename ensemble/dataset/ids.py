@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ensemble.errors import first_few
+from ensemble.errors import first_few, quoted
 from ensemble.tables import shortened
 
 IMAGE_ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
@@ -45,10 +45,10 @@ def unfit_ids(rows: Sequence[IdRow]) -> list[str]:
     """The problem of ids that are empty, absolute, or lead out of the image folder; empty without any."""
     if not (unfit := [row for row in rows if not is_fit(row.image_id)]):
         return []
-    shown = shortened([f"{row.image_id!r} (line {row.line})" for row in unfit])
+    shown = shortened([f"{quoted(row.image_id)} (line {row.line})" for row in unfit])
     problem = (
-        f"{unfit[0].table}: {len(unfit)} texts cannot be image ids: {shown}. Expected a file name, or a path below "
-        "the image folder with '/': not empty, not absolute, without '..', '.', backslashes and control characters"
+        f"{unfit[0].table}: {len(unfit)} of {len(rows)} ids cannot be used: {shown}. Expected a file name, or a path "
+        "below the image folder with '/': not empty, not absolute, without '..', '.', backslashes or control characters"
     )
     return [problem]
 
@@ -90,8 +90,7 @@ def _double_problem(tables: Sequence[str], images: Sequence[str]) -> str:
     shown = shortened(images)
     if len(tables) == 1:
         return (
-            f"{tables[0]}: expected every image once, but {len(images)} stand there more than once: {shown}. "
-            "Keep one row each"
+            f"{tables[0]}: expected every image once, but {len(images)} came more than once: {shown}. Keep one row each"
         )
     return (
         f"{' and '.join(tables)}: expected no image in more than one of them, but {len(images)} are: {shown}. "

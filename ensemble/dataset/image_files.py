@@ -10,8 +10,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ensemble.dataset.ids import IMAGE_ENDINGS, is_fit, listed, split_ending
-from ensemble.errors import first_few
+from ensemble.dataset.ids import IMAGE_ENDINGS, is_fit, split_ending
+from ensemble.dataset.labels import IdTable
+from ensemble.errors import quoted
 from ensemble.tables import shortened
 
 
@@ -91,7 +92,7 @@ class ImageIndex:
         with os.scandir(folder) as entries:
             for entry in entries:
                 stem, ending = split_ending(entry.name)
-                if not ending or not entry.is_file():
+                if not ending or not _is_file(entry):
                     continue
                 listing.names.setdefault(stem, []).append(entry.name)
                 if outside or (entry.is_symlink() and not self._is_inside(image_folder, os.path.realpath(entry.path))):
@@ -102,6 +103,14 @@ class ImageIndex:
         """Whether a path is in the image folder; in any of them, for ids that name an image folder themselves."""
         roots = self._real.values() if image_folder == "." else [self._real[image_folder]]
         return any(real_path == root or real_path.startswith(root.rstrip("/") + "/") for root in roots)
+
+
+def _is_file(entry: os.DirEntry[str]) -> bool:
+    """As ``entry.is_file()``; a link that leads to itself is none."""
+    try:
+        return entry.is_file()
+    except OSError:
+        return False
 
 
 def _matching(names: Sequence[str], name: str, ending: str) -> list[str]:
@@ -116,14 +125,13 @@ def _joined(*parts: str) -> str:
 
 
 def find_images(
-    index: ImageIndex, split: str, image_ids: NDArray[np.str_], image_folders: Sequence[str], problems: list[str]
+    index: ImageIndex, table: IdTable, image_folders: Sequence[str], problems: list[str]
 ) -> NDArray[np.str_]:
     """The file of every image.
 
     Args:
         index: The dataset's images.
-        split: For messages.
-        image_ids: Shape (N,). Those that are not fit to be ids are passed over: that was said before.
+        table: N rows. Ids that are not fit to be ids are passed over: that was said before.
         image_folders: Where to look, relative to the dataset's folder.
         problems: Images that are missing, there twice or behind a link that leads out are added here.
 
@@ -133,28 +141,28 @@ def find_images(
     missing: list[str] = []
     outside: list[str] = []
     double, files = [], []
-    for image_id in image_ids.tolist():
+    for line, image_id in zip(table.table.lines.tolist(), table.image_ids.tolist(), strict=True):
         found, leading_out = index.find(image_folders, image_id) if is_fit(image_id) else ([""], False)
         files.append(found[0] if len(found) == 1 else "")
         if len(found) > 1:
             double.append(f"{image_id!r} ({', '.join(sorted(found))})")
         elif not found:
-            (outside if leading_out else missing).append(image_id)
+            (outside if leading_out else missing).append(f"{quoted(image_id)} (line {line})")
     if missing:
         problems.append(
-            f"{len(missing)} of {len(image_ids)} {split} images are missing: {first_few(missing)}. "
+            f"{table.name}: {len(missing)} of its {len(table)} images are missing: {shortened(missing)}. "
             f"{index.describe(image_folders)} for the id, and for the id with {' '.join(IMAGE_ENDINGS)}. "
             "Put the files there, or name their folder in dataset.yaml (images: FOLDER)"
         )
     if outside:
         problems.append(
-            f"{listed(outside)} of the {split} rows are links that lead out of the image folder. Put the files "
-            "themselves there, or make the whole image folder a link"
+            f"{table.name}: {len(outside)} of its {len(table)} images are links that lead out of the image folder: "
+            f"{shortened(outside)}. Put the files themselves there, or make the whole image folder a link"
         )
     if double:
         problems.append(
-            f"{len(double)} {split} ids match more than one file: {shortened(double)}. Keep one file each, or name "
-            "the folder that counts in dataset.yaml (images: FOLDER)"
+            f"{table.name}: {len(double)} ids match more than one file: {shortened(double)}. Keep one file each, or "
+            "name the folder that counts in dataset.yaml (images: FOLDER)"
         )
     return np.array(files, dtype=np.str_)
 

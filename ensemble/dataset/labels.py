@@ -33,6 +33,9 @@ class IdTable:
         """Shape (N,), verbatim."""
         return self.table.columns[self.id_column]
 
+    def __len__(self) -> int:
+        return len(self.table)
+
     @property
     def name(self) -> str:
         """The file's name."""
@@ -85,7 +88,7 @@ def same_classes(table: TextTable, class_names: Sequence[str], settings: Dataset
     if missing:
         problems.append(
             f"{table.path.name}: expected the training table's classes {first_few(class_names, 20)}, "
-            f"but {first_few(missing)} are missing; it has {first_few(table.header, 20)}"
+            f"but {first_few(missing)} are missing; it has {first_few(table.header, 20)}. Add or rename columns"
         )
     elif foreign and not settings.class_names:
         problems.append(
@@ -117,6 +120,6 @@ def _wrong_labels(table: TextTable, name: str, wrong: NDArray[np.intp]) -> str:
     hint = (
         ". If the column is no class, name the classes (class_names) in dataset.yaml"
         if 2 * len(wrong) > len(table)
-        else ""
+        else ". Correct the file; leave a field empty where the label is not known"
     )
     return f"{table.path.name}, class {name!r}: expected 0 or 1 (empty: not labelled), got {shown}{hint}"

@@ -123,6 +123,8 @@ def _read_split(reading: _Reading, split: str, table: IdTable) -> None:
         usable = bool(reading.class_names) and same_classes(table.table, reading.class_names, settings, problems)
     if usable and split != "test":
         reading.labels[split] = read_labels(table.table, reading.class_names, problems)
+        if split == "train" and len(table.image_ids) and not problems and np.isnan(reading.labels[split]).all():
+            problems.append(f"{table.name}: expected 0 or 1 in some field, but every class of every row is empty")
 
 
 def _read_groups(reading: _Reading) -> tuple[Mapping[str, NDArray[np.str_] | None], str]:
@@ -140,9 +142,9 @@ def _read_groups(reading: _Reading) -> tuple[Mapping[str, NDArray[np.str_] | Non
 
 
 def _read_true_probabilities(reading: _Reading) -> NDArray[np.float64] | None:
-    """Shape (N of train, C), or None where the chances are not known."""
+    """Shape (N of train, C), or None where the chances are not known, or the tables that they belong to are no good."""
     path, train = reading.layout.true_probabilities, reading.tables.get("train")
-    if path is None or train is None or (table := reading.open(path)) is None:
+    if reading.problems or path is None or train is None or (table := reading.open(path)) is None:
         return None
     if not same_classes(table.table, reading.class_names, reading.settings, reading.problems):
         return None
@@ -162,7 +164,7 @@ def _find_files(reading: _Reading) -> tuple[dict[str, NDArray[np.str_]], set[str
     image_folders = reading.layout.image_folders
     index = ImageIndex(reading.folder, list(dict.fromkeys(name for names in image_folders.values() for name in names)))
     files = {
-        split: find_images(index, split, table.image_ids, image_folders[split], reading.problems)
+        split: find_images(index, table, image_folders[split], reading.problems)
         for split, table in reading.tables.items()
     }
     pairs = [

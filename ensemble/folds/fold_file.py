@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ensemble.errors import ArtefactError, FoldError
+from ensemble.errors import ArtefactError, FoldError, first_few
 from ensemble.files import read_json, sha256_of_bytes, sha256_of_file, write_json, write_text
 from ensemble.folds.wish import start_anew
 from ensemble.tables import read_table
@@ -103,7 +103,7 @@ def read_folds(paths: DatasetRuns) -> FoldFile:
     if not paths.folds_csv.exists():
         raise ArtefactError(
             f"{paths.folds_csv}: the fold file is missing. It is written when the first member is trained: "
-            "python -m ensemble.train recipes/cnn2.yaml --all-folds --data DIR"
+            f"python -m ensemble.train recipes/cnn2.yaml --all-folds --data DIR{_beside(paths)}"
         )
     facts = _read_facts(paths)
     sha256 = sha256_of_file(paths.folds_csv)
@@ -119,6 +119,17 @@ def read_folds(paths: DatasetRuns) -> FoldFile:
         groups=table.column("group") if facts["grouped"] else None,
         folds=table.column("fold").astype(np.int16),
         **{name: facts[name] for name in _FACTS},
+    )
+
+
+def _beside(paths: DatasetRuns) -> str:
+    """Which datasets have folds there: a folder that was renamed is another dataset."""
+    others = sorted(path.parent.name for path in paths.folder.parent.glob("*/folds.csv"))
+    if not others:
+        return ""
+    return (
+        f". {paths.folder.parent} holds {first_few(others)}: a dataset is called after its folder, or name: in its "
+        "dataset.yaml"
     )
 
 

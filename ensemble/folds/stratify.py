@@ -83,8 +83,10 @@ def _checked(labels: ArrayLike, groups: ArrayLike | None) -> tuple[NDArray[np.fl
 def _check_numbers(n_folds: int, seed: int, *, n_units: int, grouped: bool) -> None:
     if not 2 <= n_folds <= _MOST_FOLDS:
         raise FoldError(f"n_folds: expected 2 to {_MOST_FOLDS}, got {n_folds}")
+    things = "groups" if grouped else "images"
+    if n_units < 2:
+        raise FoldError(f"expected at least 2 {things} to divide into folds, got {n_units}")
     if n_folds > n_units:
-        things = "groups" if grouped else "images"
         raise FoldError(f"n_folds is {n_folds}, but there are only {n_units} {things}: choose at most {n_units} folds")
     if seed < 0:
         raise FoldError(f"the fold seed: expected 0 or more, got {seed}")

@@ -31,3 +31,7 @@ def test_exit_codes(kind: type[errors.EnsembleError], code: int) -> None:
 def test_first_few_says_how_many_more() -> None:
     assert errors.first_few(range(7)) == "'0', '1', '2', '3', '4' (+2 more)"
     assert errors.first_few(["a"]) == "'a'"
+
+
+def test_a_very_long_text_is_cut() -> None:
+    assert errors.first_few(["a" * 5000]) == f"'{'a' * 100}'…"

@@ -110,3 +110,10 @@ def test_number_column_of_numbers(write):
 def test_shortened():
     assert shortened(["a", "b"]) == "a, b"
     assert shortened(list("abcdefg")) == "a, b, c, d, e (+2 more)"
+
+
+def test_a_table_of_spaces_is_told_what_is_expected(tmp_path: Path) -> None:
+    path = tmp_path / "t.txt"
+    path.write_text("id one two\na 0 1\n")
+    with pytest.raises(DataError, match="separated by comma, semicolon or tab, got one column 'id one two'"):
+        read_table(path)

@@ -41,10 +41,16 @@ def test_tables_that_dataset_yaml_names(make):
 @pytest.mark.parametrize(
     ("tables", "message"),
     [
-        ({"train_groups.csv": "id,group\na,1\nb,2\nc,3\n"}, r"1 image \('d'\) of the holdout rows have no group"),
+        (
+            {"train_groups.csv": "id,group\na,1\nb,2\nc,3\n"},
+            r"1 image \('d'\) of the holdout rows .* Add them to train_groups.csv",
+        ),
         ({"groups.csv": "id,group\na,1\nb, \nd,3\n"}, r"2 images \('b', 'c'\) of the train rows have no group"),
         ({"groups.csv": ALL.replace("e,p4\n", "")}, r"1 image \('e'\) of the test rows have no group"),
-        ({"groups.csv": ALL + "a,p9\n"}, r"groups.csv: expected one group an image, but 1 image \('a'\) have two"),
+        (
+            {"groups.csv": ALL + "a,p9\n"},
+            r"groups.csv: expected one group an image, but 1 image \('a'\) have two\. Keep one row",
+        ),
         ({"groups.csv": "id,x,y\na,1,1\n"}, "groups.csv: expected the columns id,group, got 'id', 'x', 'y'"),
         ({"groups.csv": "id\na\n"}, "expected the columns id,group, got 'id'"),
         (

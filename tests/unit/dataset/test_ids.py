@@ -35,7 +35,7 @@ def test_fit_ids(image_id):
 def test_unfit_ids(image_id):
     assert not is_fit(image_id)
     problem = unfit_ids([IdRow("t.csv", 2, "a"), IdRow("t.csv", 3, image_id)])
-    assert problem[0].startswith("t.csv: 1 texts cannot be image ids")
+    assert problem[0].startswith("t.csv: 1 of 2 ids cannot be used")
     assert f"{image_id!r} (line 3)" in problem[0]
 
 
@@ -49,7 +49,7 @@ def test_no_doubles():
 
 def test_doubles_in_one_table():
     (problem,) = double_ids(_rows("a", "b", "a.png", "b", "c.png", "c.jpg", "c.png"))
-    assert "t.csv: expected every image once, but 3 stand there more than once" in problem
+    assert "t.csv: expected every image once, but 3 came more than once" in problem
     assert "'a' = 'a.png' (line 2, line 4)" in problem
     assert "'b' (line 3, line 5)" in problem
     assert "'c.png' (line 6, line 8)" in problem

@@ -35,14 +35,16 @@ def test_missing_images_are_counted_named_and_where_they_were_looked_for(make):
     with pytest.raises(DataError) as caught:
         read_dataset(make(_train("a", *ids), ["images/a.png", "images/X1.png"]))
     text = str(caught.value)
-    assert "7 of 8 train images are missing: 'x0', 'x1', 'x2', 'x3', 'x4' (+2 more)" in text
+    assert "train_labels.csv: 7 of its 8 images are missing: 'x0' (line 3), 'x1' (line 4), 'x2' (line 5)," in text
     assert "Looked in images/ (holds e.g. '" in text
     assert ".png .jpg .jpeg .bmp .tif .tiff .webp" in text
     assert "dataset.yaml (images: FOLDER)" in text
 
 
 def test_an_id_that_matches_two_files_is_refused_by_name(make):
-    with pytest.raises(DataError, match=r"1 train ids match more than one file: 'a' \(images/a.jpg, images/a.png\)"):
+    with pytest.raises(
+        DataError, match=r"train_labels.csv: 1 ids match more than one file: 'a' \(images/a.jpg, images/a.png\)"
+    ):
         read_dataset(make(_train("a"), ["images/a.png", "images/a.jpg"]))
     with pytest.raises(DataError, match=r"'a' \(a.png, images/a.jpg, images/a.png\)"):
         read_dataset(make(_train("a"), ["a.png"]))
@@ -55,7 +57,7 @@ def test_two_ids_of_one_file_are_refused(make):
 
 def test_folders_and_foreign_files_are_no_images(make):
     folder = make(_train("a", "b"), ["images/a.png/x", "images/b.txt"])
-    with pytest.raises(DataError, match="2 of 2 train images are missing"):
+    with pytest.raises(DataError, match="2 of its 2 images are missing"):
         read_dataset(folder)
 
 
@@ -63,7 +65,7 @@ def test_unfit_ids_are_refused_and_never_looked_up(make, tmp_path):
     (tmp_path / "x.png").touch()
     with pytest.raises(DataError) as caught:
         read_dataset(make(_train("a", "../../x", "../x", "/etc/passwd"), ["images/a.png"]))
-    assert "3 texts cannot be image ids: '../../x' (line 3), '../x' (line 4)" in str(caught.value)
+    assert "3 of 4 ids cannot be used: '../../x' (line 3), '../x' (line 4)" in str(caught.value)
     assert "missing" not in str(caught.value)
 
 
@@ -83,7 +85,9 @@ def test_links_that_lead_out_are_refused(make, tmp_path):
         (outside / f"{name}.png").touch()
     (folder / "images" / "b.png").symlink_to(outside / "b.png")
     (folder / "images" / "p").symlink_to(outside)
-    with pytest.raises(DataError, match=r"2 images \('b', 'p/c'\) of the train rows are links that lead out"):
+    with pytest.raises(
+        DataError, match=r"2 of its 3 images are links that lead out .*: 'b' \(line 3\), 'p/c' \(line 4\)"
+    ):
         read_dataset(folder)
 
 
@@ -91,11 +95,24 @@ def test_links_inside_and_broken_links(make):
     folder = make(_train("a", "b", "c"), ["images/a.png", "images/deep/b.png"])
     (folder / "images" / "b.png").symlink_to("deep/b.png")
     (folder / "images" / "c.png").symlink_to("nowhere.png")
-    with pytest.raises(DataError, match="1 of 3 train images are missing: 'c'"):
+    with pytest.raises(DataError, match=r"1 of its 3 images are missing: 'c' .line 4."):
         read_dataset(folder)
     (folder / "images" / "c.png").unlink()
     (folder / "images" / "c.png").touch()
     assert read_dataset(folder).train.image_files.tolist() == ["images/a.png", "images/b.png", "images/c.png"]
+
+
+def test_a_link_to_itself_is_a_missing_image(make):
+    folder = make(_train("a", "b"), ["images/a.png"])
+    (folder / "images" / "b.png").symlink_to("b.png")
+    with pytest.raises(DataError, match=r"1 of its 2 images are missing: 'b' \(line 3\)"):
+        read_dataset(folder)
+
+
+def test_a_very_long_id_is_shown_cut(make):
+    with pytest.raises(DataError) as caught:
+        read_dataset(make(_train("a" * 5000), ()))
+    assert len(str(caught.value)) < 1000
 
 
 def test_the_folder_and_its_image_folders_may_be_links(make, tmp_path):

@@ -155,3 +155,24 @@ def test_reading_a_dataset_needs_neither_torch_nor_cv2():
         "sys.exit(sorted({'torch', 'timm', 'cv2', 'albumentations', 'pandas', 'ruamel.yaml'} & set(sys.modules)) or 0)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False, capture_output=True).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("tables", "message"),
+    [
+        ({"train_labels.csv": "id,one,two\na,,\nb,,NaN\n"}, "train_labels.csv: expected 0 or 1 in some field"),
+        ({"train_labels.csv": "id\na\n", "true_probabilities.csv": "id\na\n"}, "a column for every class"),
+        ({"train_labels.csv": "id,one,two\na,1,2\nb,0,1\nc,0,0\n"}, "got line 2: '2'. Correct the file"),
+        ({"val_labels.csv": "id,one\nd,1\n"}, r"it has 'id', 'one'\. Add or rename"),
+    ],
+)
+def test_labels_that_cannot_be_used(make, tables, message):
+    with pytest.raises(DataError, match=message):
+        read_dataset(make(tables))
+
+
+def test_true_probabilities_are_not_complained_of_beside_the_rows_that_they_belong_to(make):
+    tables = {"train_labels.csv": "id,one,two\n../x,1,0\n", "true_probabilities.csv": "id,one,two\na,0.5,0.5\n"}
+    with pytest.raises(DataError) as caught:
+        read_dataset(make(tables))
+    assert "true_probabilities.csv" not in str(caught.value)

@@ -156,6 +156,9 @@ def test_missing_and_foreign_artefacts(paths: DatasetRuns, dataset: Dataset) -> 
     paths.folds_json.write_text(json.dumps({**facts, "version": 99}))
     with pytest.raises(ArtefactError, match="format version 99, this release reads 1"):
         read_folds(paths)
+    renamed = DatasetRuns(paths.folder.with_name("renamed"))
+    with pytest.raises(ArtefactError, match=f"holds '{paths.folder.name}': a dataset is called after its folder"):
+        read_folds(renamed)
     del facts["source"]
     paths.folds_json.write_text(json.dumps(facts))
     with pytest.raises(ArtefactError, match="the entries source are missing"):

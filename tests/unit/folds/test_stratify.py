@@ -204,6 +204,7 @@ def test_no_classes_at_all() -> None:
         (np.zeros((4, 1)), {"n_folds": 1}, "n_folds: expected 2 to 32767, got 1"),
         (np.zeros((4, 1)), {"n_folds": 5}, "only 4 images: choose at most 4 folds"),
         (np.zeros((4, 1)), {"groups": list("aabb"), "n_folds": 3}, "only 2 groups: choose at most 2 folds"),
+        (np.zeros((4, 1)), {"groups": list("aaaa"), "n_folds": 3}, "expected at least 2 groups to divide"),
         (np.zeros((4, 1)), {"n_folds": 2, "seed": -1}, "the fold seed: expected 0 or more, got -1"),
     ],
 )
