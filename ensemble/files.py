@@ -14,6 +14,8 @@ from uuid import uuid4
 
 from ensemble.errors import ArtefactError
 
+_ANEW = "Put an undamaged copy back, or remove it and run the command that wrote it again"
+
 
 @contextmanager
 def atomic_write(path: Path) -> Iterator[BinaryIO]:
@@ -68,9 +70,9 @@ def read_json(path: Path) -> dict[str, Any]:
     except FileNotFoundError as error:
         raise ArtefactError(f"{path}: the file is missing") from error
     except (ValueError, OSError) as error:
-        raise ArtefactError(f"{path}: expected a JSON file, but it cannot be read ({error})") from error
+        raise ArtefactError(f"{path}: expected a JSON file, but it cannot be read ({error}). {_ANEW}") from error
     if not isinstance(content, dict):
-        raise ArtefactError(f"{path}: expected a JSON object, got {type(content).__name__}")
+        raise ArtefactError(f"{path}: expected a JSON object, got {type(content).__name__}. {_ANEW}")
     return content
 
 

@@ -116,7 +116,10 @@ def read_predictions(path: Path) -> PredictionTable:
     except FileNotFoundError as error:
         raise ArtefactError(f"{path}: the prediction table is missing") from error
     except (pa.ArrowException, OSError) as error:
-        raise ArtefactError(f"{path}: expected a Parquet prediction table, but it cannot be read ({error})") from error
+        raise ArtefactError(
+            f"{path}: expected a Parquet prediction table, but it cannot be read ({error}). "
+            "Write it anew: the command that trained the member does (a fold's own table: with --overwrite)"
+        ) from error
     return _from_arrow(path, arrow)
 
 

@@ -20,6 +20,7 @@ from ensemble.recipe.schema import TransformSettings
 
 os.environ["NO_ALBUMENTATIONS_UPDATE"] = "1"  # its import would look for a newer version over the network
 import albumentations
+from albumentations.augmentations.crops.transforms import CropSizeError
 
 CONTAINERS = ("OneOf", "RandomOrder", "Sequential", "SomeOf")
 _ABSTRACT = ("BasicTransform", "DualTransform", "ImageOnlyTransform", "Lambda", "Transform3D")
@@ -32,6 +33,7 @@ FAILURES = (
     RuntimeError,
     TypeError,
     ValueError,
+    CropSizeError,
     cv2.error,
 )
 

@@ -58,7 +58,7 @@ def _read(path: Path) -> Any:
     except _UNREADABLE as error:
         raise ArtefactError(
             f"{path}: expected weights as .safetensors, or saved by torch.save and readable with weights_only=True "
-            f"(tensors, not a pickled model); it cannot be read: {_first_line(error)}. {_SAVE_SO}"
+            f"(tensors, not a pickled model); it cannot be read: {_first_sentence(error)}. {_SAVE_SO}"
         ) from error
 
 
@@ -81,5 +81,6 @@ def _flaw(content: Any) -> str:
     return f"entries that are no named tensors: {first_few(odd)}" if odd else ""
 
 
-def _first_line(error: BaseException) -> str:
-    return next(iter(str(error).splitlines()), "") or type(error).__name__
+def _first_sentence(error: BaseException) -> str:
+    """What torch says after it is advice that we do not give: to load the file without ``weights_only``."""
+    return next(iter(str(error).splitlines()), "").split(". ")[0].rstrip(".") or type(error).__name__

@@ -7,6 +7,7 @@ checkpoint from a stranger runs no code.
 from __future__ import annotations
 
 import pickle
+import struct
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -22,6 +23,11 @@ from ensemble.files import atomic_write
 from ensemble.training.engine import TrainingState
 
 FORMAT_VERSION = 1
+# What torch raises on damaged files.
+_UNREADABLE = (
+    *(pickle.UnpicklingError, struct.error, OSError, EOFError, RuntimeError),
+    *(ValueError, LookupError, TypeError, AttributeError, AssertionError),
+)
 # A checkpoint may cost this share of the time between two of them, at most.
 _COST_FRACTION = 0.02
 
@@ -101,13 +107,16 @@ def resume(path: Path, state: TrainingState, facts: Mapping[str, str | int]) -> 
 def _load(path: Path) -> dict[str, Any]:
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError, pickle.UnpicklingError, EOFError, ValueError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+    except _UNREADABLE as error:
+        # After its first sentence torch advises to load without weights_only, which we do not.
+        reason = str(error).splitlines()[0].split(". ")[0] if str(error) else type(error).__name__
         raise ArtefactError(
             f"{path}: the checkpoint cannot be read ({reason}). Remove it to start this fold anew"
         ) from error
     if not isinstance(content, dict):
-        raise ArtefactError(f"{path}: expected a checkpoint, got {type(content).__name__}")
+        raise ArtefactError(
+            f"{path}: expected a checkpoint, got {type(content).__name__}. Remove it to start this fold anew"
+        )
     return content
 
 

@@ -41,7 +41,12 @@ def test_json_refuses_nan(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "message"), [(None, "is missing"), ("{", "cannot be read"), ("[1]", "expected a JSON object, got list")]
+    ("text", "message"),
+    [
+        (None, "is missing"),
+        ("{", "cannot be read.*Put an undamaged copy back"),
+        ("[1]", "expected a JSON object, got list.*Put an undamaged copy back"),
+    ],
 )
 def test_read_json_errors(tmp_path: Path, text: str | None, message: str) -> None:
     path = tmp_path / "a.json"

@@ -133,6 +133,7 @@ def test_good_ones_pass():
         (transform("Transpose"), "Transpose: makes a uint8 image of 40 × 32 of a uint8 image of 32 × 40"),
         (transform("RandomScale"), "RandomScale: makes .* size and type must stay"),
         (transform("ToGray"), "ToGray: changes nothing on images of one channel"),
+        (transform("RandomCrop", height=160, width=160), "RandomCrop: fails on a uint8 image of 32 × 40: Crop size"),
         (transform("MaskDropout"), "MaskDropout: fails on"),
         (transform("OneOf", transforms=["D4", "ISONoise"]), "OneOf of D4: makes"),
         (transform("OneOf", transforms=["ISONoise"]), "OneOf of ISONoise: fails on"),

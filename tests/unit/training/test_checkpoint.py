@@ -88,6 +88,15 @@ def test_damage_is_named(tmp_path: Path) -> None:
         resume(path, make_state(), FACTS)
 
 
+@pytest.mark.parametrize("content", [b"", b"junk", b"hello\n", b"\x80\x02", b"PK\x03\x04"])
+def test_any_junk_is_refused_with_a_remedy(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "c.pt"
+    path.write_bytes(content)
+    with pytest.raises(ArtefactError, match="Remove it to start this fold anew") as caught:
+        resume(path, make_state(), FACTS)
+    assert "arbitrary code" not in str(caught.value)
+
+
 def test_a_checkpoint_that_would_run_code_is_refused(tmp_path: Path) -> None:
     class Evil:
         def __reduce__(self) -> tuple[object, tuple[str]]:
