@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from ensemble.blending.unchanged import check_unchanged
 from ensemble.errors import AlignmentError, ArtefactError, DataError, first_few
-from ensemble.files import sha256_of_file
+from ensemble.files import read_json, sha256_of_file
 from ensemble.predictions import PredictionTable, read_predictions
 from ensemble.runs import SPLITS, DatasetRuns, MemberPaths
 
@@ -73,21 +73,36 @@ def _named(runs: DatasetRuns, names: Sequence[str], n_folds: int) -> list[Member
     return members
 
 
-def read_member(paths: MemberPaths, *, n_folds: int) -> Member:
+def read_member(paths: MemberPaths, *, n_folds: int, content_hash: str | None = None) -> Member:
     """Read all tables that a finished member left, and check that nobody changed them.
 
     Args:
         paths: Of the member.
         n_folds: K of the dataset's folds.
+        content_hash: ``Dataset.content_hash`` of the rows and labels that it must have been trained on; None: any.
 
     Raises:
         ArtefactError: A table is damaged, of another version, or was changed after training.
-        AlignmentError: A table's shape is wrong.
+        AlignmentError: A table's shape is wrong, or the dataset was another when a fold was trained.
     """
+    _refuse_other_dataset(paths, n_folds, content_hash)
     files = {split: paths.table(split) for split in SPLITS if paths.table(split).exists()}
     tables = {split: read_predictions(path) for split, path in files.items()}
     check_unchanged(paths, tables, n_folds=n_folds)
     return Member(paths.name, tables, {split: sha256_of_file(path) for split, path in files.items()})
+
+
+def _refuse_other_dataset(paths: MemberPaths, n_folds: int, content_hash: str | None) -> None:
+    """Old folds.csv files come back with the same bytes; labels that were corrected meanwhile do not."""
+    for fold in range(n_folds):
+        run = paths.fold(fold).run
+        trained_on = read_json(run).get("dataset", content_hash)
+        if content_hash is not None and trained_on != content_hash:
+            raise AlignmentError(
+                f"{run}: expected a fold trained on the dataset as it is now (sha256 {content_hash[:12]}), got "
+                f"{str(trained_on)[:12]}: ids, labels, groups or class names changed since. Train member "
+                f"{paths.name!r} again with --overwrite, or leave it out by naming the others"
+            )
 
 
 def tables_of(members: Sequence[Member], split: str) -> dict[str, PredictionTable]:

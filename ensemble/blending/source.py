@@ -64,7 +64,7 @@ def open_source(runs: Path, names: Sequence[str] = (), *, data: Path | None = No
     """
     dataset, paths, folds = _open_dataset(runs, data)
     chosen, skipped = choose_members(paths, names, n_folds=folds.n_folds)
-    members = [read_member(member, n_folds=folds.n_folds) for member in chosen]
+    members = [read_member(member, n_folds=folds.n_folds, content_hash=folds.content_hash) for member in chosen]
     return join_source(dataset, folds, members=members, skipped=skipped), paths
 
 

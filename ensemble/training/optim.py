@@ -97,7 +97,7 @@ def build_schedule(
     base = float(optimizer.param_groups[0]["lr"])
     scheduler = CosineLRScheduler(
         optimizer,
-        t_initial=max(1, total - warmup),
+        t_initial=max(2, total - warmup),  # of a single update timm complains; its rate is the full one either way
         lr_min=min_lr if name == "cosine" else base,
         warmup_t=warmup,
         warmup_lr_init=base / (warmup + 1),

@@ -84,8 +84,8 @@ class World:
                 write_predictions(paths.fold(fold).table(split), table)
         for fold in range(self.folds.n_folds):
             hashes = {split: sha256_of_file(paths.fold(fold).table(split)) for split in SPLITS}
-            data_path = str(self.dataset.path.resolve())
-            write_json(paths.fold(fold).run, {"version": 1, "data_path": data_path, "table_sha256": hashes})
+            facts = {"data_path": str(self.dataset.path.resolve()), "dataset": self.dataset.content_hash}
+            write_json(paths.fold(fold).run, {"version": 1, **facts, "table_sha256": hashes})
         self.merge(name)
 
     def merge(self, name: str) -> None:
@@ -174,6 +174,14 @@ def test_the_summary_has_the_keys_that_readers_rely_on(world: World) -> None:
     origin = json.loads((world.folder / "submissions" / "blend.json").read_text())
     assert origin["thresholds"] == summary["thresholds"]
     assert origin["submission_sha256"] == sha256_of_file(world.folder / "submissions" / "blend.csv")
+
+
+def test_a_member_trained_on_other_labels_is_refused(world: World) -> None:
+    world.add_member("one")
+    run = world.runs.member("one").fold(0).run
+    write_json(run, {**json.loads(run.read_text()), "dataset": "another"})
+    with pytest.raises(AlignmentError, match=r"fold_0/run\.json: expected a fold trained on the dataset as it is now"):
+        world.blend()
 
 
 def test_twice_gives_the_same(world: World) -> None:
