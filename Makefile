@@ -8,7 +8,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/installed
 DEMO := data/demo
-MEMBERS := cnn2 lstm resnet18
+MEMBERS := cnn2 cnn3 resnet18
 
 .PHONY: demo test clean
 
