@@ -9,10 +9,11 @@ import numpy as np
 from ensemble.blending import Source, find_copies
 from ensemble.errors import first_few
 from ensemble.evaluation.rows import LabelledRows
-from ensemble.results import ClassResult
+from ensemble.results import ClassResult, MemberResult, Scores
 
 FEW_POSITIVE_GROUPS = 25
 LARGEST_RATE_RATIO = 1.5
+CLEARLY_BETTER = 0.005
 
 
 def cautions(source: Source, *, rows: LabelledRows, classes: Sequence[ClassResult]) -> list[str]:
@@ -32,6 +33,23 @@ def cautions(source: Source, *, rows: LabelledRows, classes: Sequence[ClassResul
         *_other_rates(classes),
         *_copies(source),
     ]
+
+
+def better_alone(members: Sequence[MemberResult], blend: Scores) -> Iterator[str]:
+    """A sentence if the best member alone scores clearly higher than the blend: some of the others may harm it.
+
+    Args:
+        members: Each on its own.
+        blend: Of all of them.
+    """
+    best = max(members, key=lambda member: member.scores.cross_fitted)
+    alone = best.scores.cross_fitted
+    if alone > blend.cross_fitted + CLEARLY_BETTER:
+        yield (
+            f"{best.name!r} alone scores {alone:.4f} cross-fitted, the blend {blend.cross_fitted:.4f}: weaker members "
+            "may harm it. Name members to blend a choice of them; a choice made by these scores is flattered by them, "
+            "the holdout's score is not"
+        )
 
 
 def _epochs_picked(source: Source) -> Iterator[str]:

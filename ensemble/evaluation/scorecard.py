@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ensemble.blending import Member, Source, mean_of_probabilities, uniform_weights
-from ensemble.evaluation.cautions import cautions
+from ensemble.evaluation.cautions import better_alone, cautions
 from ensemble.evaluation.classes import class_results
 from ensemble.evaluation.crossfit import cross_fit, fit_on_all
 from ensemble.evaluation.rows import LabelledRows
@@ -64,18 +64,18 @@ def score_blend(source: Source, *, trials: int = 100, seed: int = 0, paths: Blen
     fitted = cross_fit(rule, probabilities, rows=rows, seed=seed)
     scorer = _Scorer(source, rows, tried, seed)
     classes = class_results(source.dataset.class_names, rows, fitted=fitted, thresholds=thresholds, tables=tables)
+    members = [scorer.member(member, weight) for member, weight in zip(source.members, weights.tolist(), strict=True)]
+    scores = scorer.scores(tables)
     result = BlendResult(
         rows=_describe(source, rows, tables),
         class_names=source.dataset.class_names,
-        members=tuple(
-            scorer.member(member, weight) for member, weight in zip(source.members, weights.tolist(), strict=True)
-        ),
+        members=tuple(members),
         skipped=source.skipped,
-        scores=scorer.scores(tables),
+        scores=scores,
         best_possible=_best_possible(source),
         rules=tuple(try_rules(tried, probabilities, rows=rows, chosen=CHOSEN_RULE, seed=seed)),
         classes=tuple(classes),
-        warnings=tuple(cautions(source, rows=rows, classes=classes)),
+        warnings=(*cautions(source, rows=rows, classes=classes), *better_alone(members, scores)),
     )
     return Scorecard(result, weights, thresholds, tables)
 

@@ -11,8 +11,10 @@ from ensemble.blending import Member, Source
 from ensemble.blending.source import join_source
 from ensemble.dataset import Dataset, Split
 from ensemble.evaluation import score_blend
+from ensemble.evaluation.cautions import better_alone
 from ensemble.folds import FoldFile
 from ensemble.predictions import PredictionTable
+from ensemble.results import MemberResult, Scores
 
 NOTHING = np.array([], dtype=np.str_)
 N = 60
@@ -123,3 +125,15 @@ def test_picked_epochs_and_copies_are_named() -> None:
     found = warnings_of(replace(one, members=(member, Member("n", {"oof": oof}, {}))))
     assert found[0].startswith("epoch picked on these rows: 'n' (training.select: best_on_fold)")
     assert found[1] == "members 'm' and 'n' are copies of one another: the same opinion counts twice"
+
+
+def test_a_member_that_is_clearly_better_alone_is_named() -> None:
+    blend = Scores(cross_fitted=0.80, in_sample=0.82, at_half=0.7, holdout=None)
+    members = [
+        MemberResult(name, 0.5, replace(blend, cross_fitted=score), False)
+        for name, score in (("weak", 0.70), ("strong", 0.81))
+    ]
+    (sentence,) = better_alone(members, blend)
+    assert sentence.startswith("'strong' alone scores 0.8100 cross-fitted, the blend 0.8000")
+    assert "flattered" in sentence
+    assert not list(better_alone(members, replace(blend, cross_fitted=0.806)))
