@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import io
+import re
 import tempfile
 from pathlib import Path
 
@@ -26,7 +27,10 @@ def main() -> None:
         card = score_blend(source, trials=100, seed=0, paths=BlendPaths(Path(folder)))
     console = Console(record=True, width=88, highlight=False, force_terminal=True, file=io.StringIO())
     print_report(card.result, console)
-    args.picture.write_text(console.export_svg(title="python -m ensemble.blend"), encoding="utf-8")
+    picture = console.export_svg(title="python -m ensemble.blend")
+    # Rich names web fonts; the picture must need no network.
+    picture = re.sub(r"@font-face \{.*?\}\s*", "", picture, flags=re.DOTALL)
+    args.picture.write_text(picture, encoding="utf-8")
 
 
 if __name__ == "__main__":
