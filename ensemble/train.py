@@ -228,7 +228,9 @@ def _train_folds(member: Member, folds: Sequence[int], console: Console, *, over
         console.print(f"{member.paths.name}: folds still to train: {listed}", markup=False)
     else:
         console.print(f"{member.paths.name}: all folds done, tables in {member.paths.folder}", markup=False)
-        console.print("next: python -m ensemble.blend", markup=False)
+        runs = member.runs.folder.parent
+        elsewhere = "" if runs == Path("runs") else f" --runs {runs}"
+        console.print(f"next: python -m ensemble.blend --data {member.dataset.path}{elsewhere}", markup=False)
 
 
 if __name__ == "__main__":

@@ -124,7 +124,9 @@ def test_the_same_command_again_trains_nothing(
 ) -> None:
     before = (member(trained) / "fold_0" / "run.json").read_bytes()
     assert run_train(trained, dataset, "--all-folds") == 0
-    assert "fold 0  is finished" in capsys.readouterr().out
+    shown = capsys.readouterr().out
+    assert "fold 0  is finished" in shown
+    assert f"next: python -m ensemble.blend --data {dataset} --runs {trained / 'runs'}" in shown
     assert (member(trained) / "fold_0" / "run.json").read_bytes() == before
 
 
