@@ -31,6 +31,11 @@ class LabelledRows:
         if wrong := {name: length for name, length in lengths.items() if length != len(self.labels)}:
             raise AlignmentError(f"{len(self.labels)} labelled rows need as many entries of {wrong}")
 
+    def subset(self, index: NDArray[np.intp] | NDArray[np.bool_]) -> LabelledRows:
+        """The chosen rows, in the order of ``index``."""
+        groups = None if self.groups is None else self.groups[index]
+        return LabelledRows(self.labels[index], self.folds[index], groups)
+
     def positive_groups(self) -> NDArray[np.int64]:
         """Shape (C,): groups with a positive row; positive rows where there are no groups."""
         positive = self.labels == 1
