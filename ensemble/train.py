@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ensemble.command import run_command, whole_number
+from ensemble.command import run_command, share_cores, whole_number
 from ensemble.errors import EXIT_BAD_INPUT, EXIT_DONE
 
 if TYPE_CHECKING:
@@ -95,6 +95,7 @@ def _show_recipes(copy: str | None) -> int:
 
 
 def _train(args: argparse.Namespace, argv: Sequence[str]) -> int:
+    share_cores()  # before anything imports torch
     from rich.console import Console
 
     from ensemble.recipe import load_recipe
