@@ -1,5 +1,13 @@
 """Evaluation: scores that can be trusted, because what is chosen is chosen on other rows. No torch."""
 
+from ensemble.evaluation.bootstrap import (
+    bootstrap_macro_f1,
+    group_counts,
+    interval_of,
+    paired_interval,
+    resampled_macro_f1,
+    score_interval,
+)
 from ensemble.evaluation.crossfit import CrossFit, cross_fit, fit_on_all
 from ensemble.evaluation.rows import LabelledRows
 from ensemble.evaluation.rules import Candidate, candidates, try_rules
@@ -10,9 +18,15 @@ __all__ = [
     "CrossFit",
     "LabelledRows",
     "Scorecard",
+    "bootstrap_macro_f1",
     "candidates",
     "cross_fit",
     "fit_on_all",
+    "group_counts",
+    "interval_of",
+    "paired_interval",
+    "resampled_macro_f1",
     "score_blend",
+    "score_interval",
     "try_rules",
 ]
