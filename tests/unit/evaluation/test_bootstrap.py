@@ -15,9 +15,10 @@ from ensemble.evaluation import (
     interval_of,
     paired_interval,
     resampled_macro_f1,
+    resampled_totals,
     score_interval,
 )
-from ensemble.evaluation import bootstrap as module
+from ensemble.evaluation import resampling
 from ensemble.metrics import confusion_counts, macro_f1
 
 N, C = 120, 3
@@ -72,7 +73,9 @@ def test_groups_come_in_order_whatever_the_order_of_rows() -> None:
     groups = np.arange(N) % 11
     counts = group_counts(labels, decisions, groups)
     assert counts.shape == (11, C, 4)
-    assert counts[3].tolist() == group_counts(labels[groups == 3], decisions[groups == 3], groups[groups == 3])[0].tolist()
+    assert (
+        counts[3].tolist() == group_counts(labels[groups == 3], decisions[groups == 3], groups[groups == 3])[0].tolist()
+    )
 
 
 def test_large_groups_do_not_overflow() -> None:
@@ -118,7 +121,7 @@ def test_portions_and_blocks_do_not_change_the_result(monkeypatch: pytest.Monkey
     labels, decisions = rows()
     systems = [decisions, ~decisions, labels == 1]
     whole = bootstrap_macro_f1(labels, systems, n_resamples=30)
-    monkeypatch.setattr(module, "_CELLS", 1000)
+    monkeypatch.setattr(resampling, "_CELLS", 1000)
     assert bootstrap_macro_f1(labels, systems, n_resamples=30).tolist() == whole.tolist()
 
 
@@ -173,6 +176,25 @@ def test_classes_without_labels_are_left_out_and_those_without_hits_count_as_not
     assert score_interval(*never).high == pytest.approx(score_interval(labels, decisions).high * 3 / 4)
 
 
+def test_any_score_of_sums_is_resampled_the_same_way() -> None:
+    labels, decisions = rows(missing=0.0)
+    hits, errors = (labels == 1) & decisions, (labels == 1) ^ decisions
+    statistics = np.stack([hits, errors], axis=2).reshape(N, -1)
+    expected = bootstrap_macro_f1(labels, [decisions], groups=groups_of(3), n_resamples=50)[0]
+    for values in (statistics, statistics.astype(np.uint8), statistics.astype(int)):
+        totals = resampled_totals(values, groups=groups_of(3), n_resamples=50).reshape(50, C, 2)
+        f1 = 2 * totals[..., 0] / np.maximum(2 * totals[..., 0] + totals[..., 1], 1)
+        assert f1.mean(axis=1).tolist() == expected.tolist()
+
+
+def test_statistics_may_be_fractions_or_below_zero() -> None:
+    fractions = resampled_totals(np.linspace(0, 1, N)[:, None] / 3, n_resamples=3000)
+    assert fractions.mean() == pytest.approx(N / 6, rel=0.01)
+    signs = resampled_totals(np.where(np.arange(N) % 2, 1, -1)[:, None], n_resamples=3000)
+    assert abs(signs.mean()) < 4 * math.sqrt(N / 3000)
+    assert signs.std() == pytest.approx(math.sqrt(N), rel=0.1)
+
+
 def test_without_any_label_there_is_no_score() -> None:
     nothing = np.full((6, 2), np.nan)
     interval = score_interval(nothing, np.ones((6, 2), dtype=bool), n_resamples=10)
@@ -187,9 +209,9 @@ def test_the_interval_is_the_middle_of_the_resamples() -> None:
 
 def test_what_cannot_be_resampled_is_refused() -> None:
     labels, decisions = rows()
-    with pytest.raises(ArrayError, match=r"at least 2 groups and 1 resample, got 1 and 2000"):
+    with pytest.raises(ArrayError, match=r"at least 2 groups .* and 1 resample, got 1 and 2000"):
         score_interval(labels, decisions, groups=np.zeros(N))
-    with pytest.raises(ArrayError, match=r"at least 2 rows and 1 resample, got 120 and 0"):
+    with pytest.raises(ArrayError, match=r"and 1 resample, got 120 and 0"):
         score_interval(labels, decisions, n_resamples=0)
     with pytest.raises(ArrayError, match=r"groups: expected one a row, shape \(120,\), got \(119,\)"):
         score_interval(labels, decisions, groups=np.zeros(119))
