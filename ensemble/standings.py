@@ -83,27 +83,13 @@ class Standing:
 
 
 @dataclass(frozen=True)
-class Gap:
-    """Two neighbours in the ranking.
+class Pair:
+    """Two members, side by side.
 
     Attributes:
-        better: The one with the higher score.
-        worse: The next.
+        first: The one with the higher score.
+        second: The other.
         difference: Of their cross-fitted macro-F1, at least 0, on the same resamples.
-    """
-
-    better: str
-    worse: str
-    difference: Interval
-
-
-@dataclass(frozen=True)
-class Likeness:
-    """How alike two members err.
-
-    Attributes:
-        first: A member.
-        second: Another, lower in the ranking.
         error_correlation: Pearson's, of the errors p - y over the labelled rows of a class; the mean over classes
             that have one, NaN if none has.
         disagreement: Share of labelled cells that the two decide differently, cross-fitted.
@@ -111,6 +97,7 @@ class Likeness:
 
     first: str
     second: str
+    difference: Interval
     error_correlation: float
     disagreement: float
 
@@ -139,8 +126,8 @@ class Comparison:
         standings: M members, the best first.
         blend: Cross-fitted macro-F1 of the mean of all; None for a single member, like all that follows.
         blend_gain: The blend's less the best member's, on the same resamples.
-        gaps: M - 1 neighbours, from the top.
-        likenesses: Every pair, in the order of the ranking.
+        pairs: Every two members, in the order of the ranking.
+        neighbours: Those M - 1 of them that stand next to one another, from the top.
         absences: M, in the order of the ranking.
         n_resamples: Of the bootstrap.
         skipped: Members that were left out, and why.
@@ -151,8 +138,8 @@ class Comparison:
     standings: tuple[Standing, ...]
     blend: Interval | None
     blend_gain: Interval | None
-    gaps: tuple[Gap, ...]
-    likenesses: tuple[Likeness, ...]
+    pairs: tuple[Pair, ...]
+    neighbours: tuple[Pair, ...]
     absences: tuple[Absence, ...]
     n_resamples: int
     skipped: Mapping[str, str]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import combinations, pairwise
+from itertools import combinations
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,7 +29,7 @@ from ensemble.metrics import (
 from ensemble.predictions import PredictionTable
 from ensemble.results import Interval, Rows
 from ensemble.runs import DatasetRuns
-from ensemble.standings import Absence, Comparison, Gap, Likeness, MemberFacts, Standing
+from ensemble.standings import Absence, Comparison, MemberFacts, Pair, Standing
 from ensemble.thresholds import ExactThresholds, decide
 
 _RULE = ExactThresholds()
@@ -59,13 +59,14 @@ def compare_members(source: Source, runs: DatasetRuns, *, n_resamples: int = RES
         rows.labels, [one.decisions for one in systems], groups=rows.groups, n_resamples=n_resamples, seed=seed
     )
     ranking = _Ranking(rows, systems, resampled, len(ranked))
+    pairs = ranking.pairs()
     return Comparison(
         rows=_describe(source, rows),
         standings=tuple(ranking.standing(place, facts[one.name]) for place, one in enumerate(ranked)),
         blend=ranking.score(len(ranked)) if len(ranked) > 1 else None,
         blend_gain=ranking.difference(len(ranked), 0) if len(ranked) > 1 else None,
-        gaps=tuple(ranking.gaps()),
-        likenesses=tuple(ranking.likenesses()),
+        pairs=tuple(pairs.values()),
+        neighbours=tuple(pair for (upper, lower), pair in pairs.items() if lower == upper + 1),
         absences=tuple(ranking.absences()),
         n_resamples=n_resamples,
         skipped=source.skipped,
@@ -142,22 +143,17 @@ class _Ranking:
             epoch_picked=one.epoch_picked,
         )
 
-    def gaps(self) -> list[Gap]:
-        return [
-            Gap(self.systems[upper].name, self.systems[lower].name, self.difference(upper, lower))
-            for upper, lower in pairwise(range(self.n_members))
-        ]
-
-    def likenesses(self) -> list[Likeness]:
+    def pairs(self) -> dict[tuple[int, int], Pair]:
+        """By the places of both, the better one first."""
         members = self.systems[: self.n_members]
-        if len(members) < 2:
-            return []
         alike = error_correlations(self.rows.labels, [one.table.probabilities() for one in members])
         apart = disagreements(self.rows.labels, [one.decisions for one in members])
-        return [
-            Likeness(members[a].name, members[b].name, float(alike[a, b]), float(apart[a, b]))
+        return {
+            (a, b): Pair(
+                members[a].name, members[b].name, self.difference(a, b), float(alike[a, b]), float(apart[a, b])
+            )
             for a, b in combinations(range(self.n_members), 2)
-        ]
+        }
 
     def absences(self) -> list[Absence]:
         blend = self.n_members

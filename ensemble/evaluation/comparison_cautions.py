@@ -58,8 +58,8 @@ def _few_to_draw(source: Source, rows: LabelledRows) -> Iterator[str]:
         unit = "images" if n_groups is None else "groups"
         more = f" (+{len(few) - _LISTED} more)" if len(few) > _LISTED else ""
         yield (
-            f"{', '.join(few[:_LISTED])}{more}: fewer than {FEW_POSITIVE_GROUPS} positive {unit}, too few to be drawn from "
-            "again and again: the intervals are too narrow"
+            f"{', '.join(few[:_LISTED])}{more}: fewer than {FEW_POSITIVE_GROUPS} positive {unit}, too few to be drawn "
+            "from again and again: the intervals are too narrow"
         )
 
 

@@ -96,7 +96,7 @@ def _checked(path: Path, key: str, value: Any, kind: type[Found]) -> Any:
     allowed = (int, float) if kind is float else (kind,)
     if isinstance(value, bool) or not isinstance(value, allowed):
         raise ArtefactError(
-            f"{path}: expected {key} to be of type {kind.__name__}, got {value!r}: the file was changed after training. "
-            "Put the original back, or train the fold again with --overwrite"
+            f"{path}: expected {key} to be of type {kind.__name__}, got {value!r}: the file was changed after "
+            "training. Put the original back, or train the fold again with --overwrite"
         )
     return value

@@ -16,7 +16,7 @@ def score(value: float) -> str:
 
 def signed(value: float) -> str:
     """Four decimals and a sign, zero's too."""
-    return NOTHING if math.isnan(value) else f"{value + 0.0:+.4f}".replace("-", "−")
+    return NOTHING if math.isnan(value) else f"{round(value, 4) + 0.0:+.4f}".replace("-", "−")
 
 
 def span(interval: Interval) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import math
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,8 @@ from ensemble.results import Interval
 from ensemble.runs import ComparisonPaths
 from ensemble.standings import Comparison, Standing
 
+# An underscore between letters or digits is no emphasis.
+_SPECIAL = re.compile(r"[\\`*\[\]<>|~]|(?<![^\W_])_|_(?![^\W_])")
 _HEADING = "<!-- comparison of members by timm-ensemble, format version 1 -->"
 
 
@@ -93,17 +96,15 @@ def _member_row(place: int, one: Standing) -> dict[str, Any]:
 
 
 def _pair_rows(comparison: Comparison) -> list[dict[str, Any]]:
-    """Every pair; the difference stands where the two are neighbours."""
-    gaps = {(gap.better, gap.worse): gap.difference for gap in comparison.gaps}
     return [
         {
             "first": pair.first,
             "second": pair.second,
+            **_ends("difference", pair.difference),
             "error_correlation": pair.error_correlation,
             "disagreement": pair.disagreement,
-            **_ends("difference", gaps.get((pair.first, pair.second))),
         }
-        for pair in comparison.likenesses
+        for pair in comparison.pairs
     ]
 
 
@@ -169,4 +170,4 @@ def _line(cells: Any) -> str:
 def _escaped(text: str) -> str:
     """Text that Markdown shows as it is."""
     plain = " ".join(text.split())
-    return "".join(f"\\{letter}" if letter in r"\`*_{}[]<>#|~" else letter for letter in plain)
+    return _SPECIAL.sub(r"\\\g<0>", plain)

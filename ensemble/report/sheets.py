@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from ensemble.report.cells import NOTHING, amount, correlation, count, score, share, signed, signed_span, span
 from ensemble.results import Interval
-from ensemble.standings import Comparison, Likeness, Standing
+from ensemble.standings import Comparison, Pair, Standing
 
 MARK = "*"
 CANNOT_TELL = "cannot tell apart"
@@ -39,7 +39,7 @@ def sheets(comparison: Comparison) -> list[Sheet]:
     """All tables, in the order in which they are read; what needs two members is left out for one."""
     found = [_macro_f1(comparison), _other_scores(comparison), _networks(comparison), _training(comparison)]
     if len(comparison.standings) > 1:
-        found += [_gaps(comparison), _absences(comparison), _likenesses(comparison)]
+        found += [_neighbours(comparison), _absences(comparison), _likenesses(comparison)]
     return found
 
 
@@ -48,7 +48,7 @@ def correlation_matrix(comparison: Comparison) -> Sheet:
     names = [_name(one) for one in comparison.standings]
     places = {one.name: place for place, one in enumerate(comparison.standings)}
     cells = [["1" if a == b else "" for b in range(len(names))] for a in range(len(names))]
-    for pair in comparison.likenesses:
+    for pair in comparison.pairs:
         a, b = places[pair.first], places[pair.second]
         cells[a][b] = cells[b][a] = correlation(pair.error_correlation)
     rows = [(str(place), name, *cells[place - 1]) for place, name in enumerate(names, start=1)]
@@ -143,16 +143,16 @@ def _training(comparison: Comparison) -> Sheet:
     return Sheet("How it was trained, and what that cost", head, tuple(rows), words=(0, 1, 2), notes=notes)
 
 
-def _gaps(comparison: Comparison) -> Sheet:
+def _neighbours(comparison: Comparison) -> Sheet:
     marked = _marked(comparison)
     rows = [
         (
-            f"{marked[gap.better]} − {marked[gap.worse]}",
-            signed(gap.difference.point),
-            signed_span(gap.difference),
-            _verdict(gap.difference, better="better", worse="worse", open_=CANNOT_TELL),
+            f"{marked[pair.first]} − {marked[pair.second]}",
+            signed(pair.difference.point),
+            signed_span(pair.difference),
+            _verdict(pair.difference, better="better", worse="worse", open_=CANNOT_TELL),
         )
-        for gap in comparison.gaps
+        for pair in comparison.neighbours
     ]
     groups = "images" if comparison.rows.n_groups is None else "groups"
     note = f"Paired: both of a row on the same {comparison.n_resamples:,} resamples of {groups}, cross-fitted macro-F1."
@@ -186,7 +186,7 @@ def _likenesses(comparison: Comparison) -> Sheet:
     marked = _marked(comparison)
     rows = []
     for one in comparison.standings:
-        pairs = [pair for pair in comparison.likenesses if one.name in {pair.first, pair.second}]
+        pairs = [pair for pair in comparison.pairs if one.name in {pair.first, pair.second}]
         ordered = sorted(pairs, key=_by_correlation)
         nearest, farthest = ordered[-1], ordered[0]
         rows.append((marked[one.name], *_partner(one, nearest, marked), *_partner(one, farthest, marked)))
@@ -195,12 +195,12 @@ def _likenesses(comparison: Comparison) -> Sheet:
     return Sheet("Errors in common", head, tuple(rows), words=(0, 1, 4), notes=notes)
 
 
-def _by_correlation(pair: Likeness) -> float:
+def _by_correlation(pair: Pair) -> float:
     """Pairs without a correlation count as unlike."""
     return -2.0 if math.isnan(pair.error_correlation) else pair.error_correlation
 
 
-def _partner(one: Standing, pair: Likeness, marked: dict[str, str]) -> tuple[str, str, str]:
+def _partner(one: Standing, pair: Pair, marked: dict[str, str]) -> tuple[str, str, str]:
     other = pair.second if pair.first == one.name else pair.first
     return marked[other], correlation(pair.error_correlation), share(pair.disagreement)
 

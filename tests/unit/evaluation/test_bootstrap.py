@@ -16,9 +16,9 @@ from ensemble.evaluation import (
     paired_interval,
     resampled_macro_f1,
     resampled_totals,
+    resampling,
     score_interval,
 )
-from ensemble.evaluation import resampling
 from ensemble.metrics import confusion_counts, macro_f1
 
 N, C = 120, 3
