@@ -76,7 +76,7 @@ def _table(sheet: Sheet, *, gap: int = 2) -> RenderableType:
         pad_edge=False,
         padding=(0, gap - 1, 0, 0),
         header_style="bold",
-        title=Text(sheet.title, style="bold underline"),
+        title=Text(sheet.title, style="bold cyan"),
         title_justify="left",
     )
     for place, name in enumerate(sheet.head):
