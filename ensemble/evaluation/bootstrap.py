@@ -130,7 +130,7 @@ def bootstrap_macro_f1(
         systems: S arrays of decisions, shape (N, C), bool.
         groups: Shape (N,), what is drawn together; None: every row is independent.
         n_resamples: B, how many times groups are drawn.
-        seed: The only source of chance. The order of rows does not matter, nor how groups are called.
+        seed: The only source of chance. Every call with this seed and these groups draws the same resamples.
 
     Returns:
         Shape (S, B).

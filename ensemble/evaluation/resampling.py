@@ -1,13 +1,14 @@
 """Sums over resampled groups, all resamples as one matrix product.
 
 A resample of G groups with replacement is a row of multinomial weights on the groups, and its sums are the weighted
-sums of what each group adds. Groups (or rows) that add the same are drawn as one, with the sum of their chances, which
-changes nothing: the resamples have the same distribution.
+sums of what each group adds. Groups (or rows) that add the same share one row of the product, which changes nothing.
+
+The seed, the number of resamples and the groups decide which groups are drawn, and nothing else does: whatever is
+summed, in whichever call, is summed over the same resamples.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -29,13 +30,13 @@ def resampled_totals(
     """Sums over resampled rows, for any score that is a function of sums.
 
     Args:
-        statistics: Shape (N, K), what each row adds. For a paired comparison: both systems' side by side.
+        statistics: Shape (N, K), what each row adds.
         groups: Shape (N,), what is drawn together; None: every row is independent.
         n_resamples: B, how many times groups are drawn.
         seed: The only source of chance.
 
     Returns:
-        Shape (B, K).
+        Shape (B, K). Calls with the same seed and groups give sums over the same resamples, so that they can be paired.
 
     Raises:
         ArrayError: There are fewer than two groups, no resamples are wanted, or the shapes do not fit.
@@ -72,49 +73,35 @@ def resample(units: NDArray[Any], n_resamples: int, seed: int) -> NDArray[np.flo
             f"and {n_resamples}"
         )
     units = narrowed(units)
-    distinct, multiplicity = _distinct(units)
+    distinct, kinds = _distinct(units)
     exact = units.dtype.kind == "u" and len(units) * int(units.max(initial=0)) < _EXACT
     number = np.float32 if exact else np.float64
     rng = np.random.default_rng(derive_seed(seed, "bootstrap"))
     totals = np.empty((n_resamples, units.shape[1]))
-    width = max(1, _CELLS // len(distinct))
-    for rows, weights in _draws(rng, multiplicity, n_resamples):
-        chances = weights.astype(number, copy=False)
-        for start in range(0, units.shape[1], width):
-            block = slice(start, start + width)
-            totals[rows, block] = chances @ distinct[:, block].astype(number)
+    portion = width = max(1, _CELLS // len(distinct))
+    for start in range(0, n_resamples, portion):
+        rows = slice(start, min(start + portion, n_resamples))
+        weights = _draw(rng, kinds, len(distinct), rows.stop - rows.start).astype(number, copy=False)
+        for column in range(0, units.shape[1], width):
+            block = slice(column, column + width)
+            totals[rows, block] = weights @ distinct[:, block].astype(number)
     return totals
 
 
-def _distinct(units: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.int64]]:
-    """The different rows among G units, shape (G, K), in an order of their own, and how many there are of each."""
+def _distinct(units: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.intp]]:
+    """The different rows among G units, shape (G, K), and for each unit which of them it is, shape (G,)."""
     if not units.size:
-        return units[:1], np.array([len(units)], dtype=np.int64)
+        return units[:1], np.zeros(len(units), dtype=np.intp)
     flat = np.ascontiguousarray(units)
     as_bytes = flat.view(np.dtype((np.void, flat.dtype.itemsize * flat.shape[1]))).ravel()
-    _, first, multiplicity = np.unique(as_bytes, return_index=True, return_counts=True)
-    return flat[first], multiplicity.astype(np.int64)
+    _, first, kinds = np.unique(as_bytes, return_index=True, return_inverse=True)
+    return flat[first], kinds
 
 
-def _draws(
-    rng: np.random.Generator, multiplicity: NDArray[np.int64], n_resamples: int
-) -> Iterator[tuple[slice, NDArray[Any]]]:
-    """Resamples in portions: which of them, and how often each distinct unit is in each, shape (b, U).
-
-    Both ways draw from the same multinomial distribution: the first takes time for each distinct unit, the second less
-    time, but for each unit.
-    """
-    n_units = int(multiplicity.sum())
-    few = 8 * len(multiplicity) < n_units
-    portion = max(1, _CELLS // n_units)
-    unit_of = np.repeat(np.arange(len(multiplicity), dtype=np.int32), multiplicity)
-    for start in range(0, n_resamples, portion):
-        size = min(portion, n_resamples - start)
-        if few:
-            yield slice(start, start + size), rng.multinomial(n_units, multiplicity / n_units, size=size)
-            continue
-        weights = np.empty((size, len(multiplicity)), dtype=np.float32)
-        for row in weights:
-            drawn = rng.integers(n_units, size=n_units, dtype=np.int32)
-            row[:] = np.bincount(unit_of[drawn], minlength=len(multiplicity))
-        yield slice(start, start + size), weights
+def _draw(rng: np.random.Generator, kinds: NDArray[np.intp], n_kinds: int, n_resamples: int) -> NDArray[np.float32]:
+    """How often each kind of unit is in each resample, shape (n_resamples, n_kinds)."""
+    weights = np.empty((n_resamples, n_kinds), dtype=np.float32)
+    for row in weights:
+        drawn = rng.integers(len(kinds), size=len(kinds), dtype=np.int32)
+        row[:] = np.bincount(kinds[drawn], minlength=n_kinds)
+    return weights
