@@ -14,6 +14,10 @@ GRAVITIES: tuple[Gravity, ...] = ("leak", "caution", "note")
 """``leak``: a score would flatter. ``caution``: look at it. ``note``: good to know, harms nothing."""
 
 
+_NAMED = 6
+_UNLABELLED_NAMED = 2
+
+
 @dataclass(frozen=True)
 class Picture:
     """An image, small enough to show.
@@ -108,9 +112,13 @@ class Combination:
 
     @property
     def title(self) -> str:
-        """The classes, for people; those without a label in brackets."""
-        known = " + ".join(self.names) or "no finding"
-        return f"{known} (not labelled: {', '.join(self.unlabelled)})" if self.unlabelled else known
+        """The classes, for people; those without a label in brackets; counted where there are many."""
+        more = f" + {len(self.names) - _NAMED} more" if len(self.names) > _NAMED else ""
+        known = f"{' + '.join(self.names[:_NAMED])}{more}" or "no finding"
+        if not self.unlabelled:
+            return known
+        few = len(self.unlabelled) <= _UNLABELLED_NAMED
+        return f"{known} (not labelled: {', '.join(self.unlabelled) if few else f'{len(self.unlabelled)} classes'})"
 
 
 @dataclass(frozen=True, eq=False)
@@ -149,7 +157,7 @@ class Association:
     """How well a property of the files tells a class.
 
     Attributes:
-        property: E.g. ``width``.
+        property: E.g. ``image width``.
         level: The value that was compared with all others; None for a number, which was ranked.
         class_name: The class.
         auroc: Of the number, or of "has this level", for the class; 0.5 says nothing.

@@ -20,7 +20,7 @@ MOST_BARS = 8
 MOST_NUMBERS = 24
 """So many classes get numbers in the cells of a matrix."""
 MOST_PANELS = 12
-_WIDE = 9.5
+_WIDE = 10.6
 
 
 def class_rates(findings: Findings) -> Markup:
@@ -217,8 +217,10 @@ def group_sizes(groups: GroupFacts) -> Markup:
 
     def paint(figure: Figure) -> None:
         axes = figure.subplots()
-        bins = np.arange(0.5, sizes.max() + 1.5) if sizes.max() <= 40 else 40
-        axes.hist(sizes, bins=bins, color=COLOURS[0], rwidth=0.9)
+        # Edges between whole numbers: bins that hold one size more than their neighbours would look like peaks.
+        step = max(1, round((sizes.max() - sizes.min()) / 40))
+        edges = np.arange(sizes.min() - 0.5, sizes.max() + step, step)
+        axes.hist(sizes, bins=edges.tolist(), color=COLOURS[0], rwidth=0.9)
         axes.set_xlabel("training images of a group")
         axes.set_ylabel("groups")
 

@@ -91,7 +91,7 @@ def _folds(findings: Findings) -> Markup:
     return render(
         "explore_folds.html.j2",
         source=None if division is None else division.source,
-        folds=None if division is None else fold_table(findings),
+        folds=None if division is None else fold_table(findings, shares=True),
         rates=None if division is None else figures.fold_rates(findings, division),
         groups=groups_text(findings),
         group_table=None if groups is None else group_table(findings),

@@ -112,8 +112,13 @@ def combination_table(findings: Findings, most: int = MOST_ROWS) -> HtmlTable:
     return HtmlTable(header, rows, note=left_out(len(shown), len(findings.combinations), "combinations"))
 
 
-def fold_table(findings: Findings) -> HtmlTable:
-    """Images, groups and positives of each fold."""
+def fold_table(findings: Findings, *, shares: bool) -> HtmlTable:
+    """Images, groups and positives of each fold.
+
+    Args:
+        findings: With or without folds.
+        shares: Behind each number of positives, their share of the labelled images.
+    """
     division = findings.division
     if division is None:
         return HtmlTable((), ())
@@ -123,7 +128,9 @@ def fold_table(findings: Findings) -> HtmlTable:
     rates = division.positives / np.maximum(1, division.labelled)
     for number, name in enumerate(findings.class_names):
         pairs = zip(division.positives[:, number], rates[:, number], strict=True)
-        rows.append([name, *(f"{count:,} ({percent(float(rate))})" for count, rate in pairs)])
+        rows.append(
+            [name, *(f"{count:,} ({percent(float(rate))})" if shares else f"{count:,}" for count, rate in pairs)]
+        )
     return HtmlTable(["", *(f"fold {fold}" for fold in range(len(division.sizes)))], rows)
 
 

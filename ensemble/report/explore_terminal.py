@@ -49,7 +49,7 @@ def _print_sections(findings: Findings, console: Console) -> None:
         alike_table(findings),
     ]
     if findings.division is not None:
-        tables.append(fold_table(findings))
+        tables.append(fold_table(findings, shares=False))
     for content in tables:
         console.print(_table(content))
         console.print()
@@ -60,7 +60,7 @@ def _print_sections(findings: Findings, console: Console) -> None:
 def _head(findings: Findings) -> RenderableType:
     grid = Table.grid(padding=(0, 2))
     grid.add_column(style="bold", no_wrap=True)
-    grid.add_column()
+    grid.add_column(overflow="fold")
     counts = ", ".join(f"{len(split):,} {split.name}" for split in findings.splits)
     grid.add_row("dataset", Text(f"{findings.dataset}: {counts} images, {len(findings.class_names)} classes"))
     grid.add_row("groups", Text(groups_text(findings)))
@@ -75,7 +75,7 @@ def _table(content: HtmlTable) -> RenderableType:
         if place < content.n_text:
             table.add_column(Text(title), overflow="fold", min_width=6)
         else:
-            table.add_column(Text(title), justify="right")
+            table.add_column(Text(title), justify="right", overflow="fold")
     for row in content.rows:
         table.add_row(*(Text(str(cell)) for cell in row))
     return Group(table, Text(content.note, "dim")) if content.note else table
@@ -86,7 +86,7 @@ def _traps(findings: Findings) -> RenderableType:
         return Text("no trap found", "bold green")
     grid = Table.grid(padding=(0, 2))
     grid.add_column(no_wrap=True)
-    grid.add_column()
+    grid.add_column(overflow="fold")
     for trap in findings.traps:
         grid.add_row(Text(trap.gravity, _STYLES[trap.gravity]), _told(trap))
     return grid

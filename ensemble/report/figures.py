@@ -50,12 +50,12 @@ def draw(paint: Callable[[Figure], None], *, size: tuple[float, float], label: s
 
     Args:
         paint: Draws into an empty figure.
-        size: Width and height in inches; 9.5 fill a page.
+        size: Width and height in inches; 10.6 fill a page.
         label: What the figure shows, for those who do not see it; different for each figure of a page.
     """
-    import matplotlib as mpl
-    from matplotlib import style
-    from matplotlib.figure import Figure
+    import matplotlib as mpl  # noqa: PLC0415 - costs half a second, needed only when something is drawn
+    from matplotlib import style  # noqa: PLC0415
+    from matplotlib.figure import Figure  # noqa: PLC0415
 
     stream = io.StringIO()
     with style.context(["default", _STYLE]), warnings.catch_warnings():
@@ -109,6 +109,7 @@ def heat_map(
     opacity = np.clip(np.nan_to_num(np.asarray(shares, dtype=np.float64)), 0, 1)
     axes.imshow(_tinted(opacity), interpolation="none", aspect="equal")
     name_rows(axes, rows)
+    axes.tick_params(labelsize=float(np.clip(480 / max(len(rows), 1), 6, 9.5)))  # names must not run into one another
     axes.set_ylim(len(rows) - 0.5, -0.5)
     axes.set_xticks(np.arange(len(columns)), [short(name) for name in columns], rotation=90 if len(columns) > 6 else 0)
     axes.tick_params(axis="x", length=0)

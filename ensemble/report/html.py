@@ -13,13 +13,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup, escape
 
 from ensemble.files import write_text
-
-if TYPE_CHECKING:
-    from jinja2 import Environment
-    from markupsafe import Markup
 
 GENERATOR = "timm-ensemble"
 
@@ -58,8 +56,6 @@ class HtmlTable:
 
 def render(template: str, **values: object) -> Markup:
     """Fill in a template of ``ensemble/report/templates``; values are escaped."""
-    from markupsafe import Markup
-
     return Markup(_environment().get_template(template).render(**values))  # noqa: S704 - the template has escaped
 
 
@@ -94,8 +90,6 @@ def inline_svg(svg: str, *, label: str) -> Markup:
         svg: As matplotlib writes it, with :data:`INK` where the page's text colour belongs.
         label: Read aloud to those who do not see it.
     """
-    from markupsafe import Markup, escape
-
     start = svg.index("<svg")
     text = re.sub(r"<!--.*?-->|<metadata>.*?</metadata>", "", svg[start:], flags=re.DOTALL)
     text = re.sub(r'<g id="[^"]*"', "<g", text).replace(INK, "currentColor")
@@ -116,14 +110,12 @@ def data_uri(png: bytes) -> str:
 
 
 def percent(value: float, digits: int = 1) -> str:
-    """``0.1234`` as ``12.3 %``; a dash where there is no number."""
-    return "–" if math.isnan(value) else f"{100 * value:.{digits}f} %"
+    """``0.1234`` as ``12.3%``; a dash where there is no number."""
+    return "–" if math.isnan(value) else f"{value:.{digits}%}"
 
 
 @cache
 def _environment() -> Environment:
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
     environment = Environment(
         loader=PackageLoader("ensemble.report"),
         autoescape=True,
@@ -131,6 +123,5 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    filters: dict[str, Any] = {"data_uri": data_uri}
-    environment.filters.update(filters)
+    environment.filters["data_uri"] = data_uri
     return environment

@@ -60,16 +60,20 @@ def find_associations(scan: Scan, rows: Rows, class_names: Sequence[str]) -> tup
 
 def _columns(scan: Scan, train: NDArray[np.bool_]) -> Iterator[_Column]:
     height, width = scan.sizes[train].T.astype(np.float64)
-    for name, numbers in (("height", height), ("width", width), ("width / height", width / height)):
+    for name, numbers in (("image height", height), ("image width", width), ("width / height", width / height)):
         if len(np.unique(numbers)) > 1:
             yield _Column(name, None, numbers)
+    seen: set[bytes] = set()
     for name, values in scan.properties.items():
         levels, counts = np.unique(values[train], return_counts=True)
         order = np.argsort(-counts, kind="stable")
         frequent = [place for place in order if FEWEST <= counts[place] <= train.sum() - FEWEST][:MOST_LEVELS]
-        # Of two levels the second says what the first does.
+        # Of two levels the second says what the first does; of JPEG files with the same tables, either.
         for place in frequent[1:] if len(levels) == 2 else frequent:
-            yield _Column(name, str(levels[place]), (values[train] == levels[place]).astype(np.float64))
+            has = values[train] == levels[place]
+            if (key := has.tobytes()) not in seen:
+                seen |= {key, (~has).tobytes()}
+                yield _Column(name, str(levels[place]), has.astype(np.float64))
 
 
 def _associate(

@@ -12,12 +12,12 @@ from ensemble.data.audit.pictures import Album
 from ensemble.data.audit.rows import ACROSS_FOLDS, ACROSS_SPLITS, RELATIONS, SAME_FOLD, SPLIT_NAMES, TEST, TRAIN, Rows
 from ensemble.data.audit.scan import Scan
 from ensemble.data.audit.similarity import NearPairs
+from ensemble.data.audit.words import LISTED, joined, many, more
 from ensemble.findings import Gravity, Picture, Repeats, Trap
 
 MANY_FRACTION = 0.01
 """Without groups, this share of training images with a near-duplicate in another fold calls for groups."""
 
-_LISTED = 3
 _GIVE_GROUPS = (
     "There are no groups, and images look like repeats of the same patient: give groups.csv (id,group), so that folds "
     "keep them together"
@@ -85,15 +85,15 @@ def identical_traps(scan: Scan, rows: Rows, sets: Sequence[NDArray[np.int64]], a
         if not (found := [part for part in telling if _place(rows, part) == place]):
             continue
         text = (
-            f"{_many(len(found), 'set')} of identical images ({sum(map(len, found)):,} images) "
+            f"{many(len(found), 'set')} of identical images ({sum(map(len, found)):,} images) "
             f"{'lies' if len(found) == 1 else 'lie'} {words.where}: {_listed_sets(rows, found)}. {words.advice}"
         )
         yield Trap(words.gravity, words.name, text, _pictures(rows, found, album))
     if conflicting := [part for part in sets if _contradict(rows.labels[part])]:
-        shown = "; ".join(_with_labels(rows, part) for part in conflicting[:_LISTED])
+        shown = "; ".join(_with_labels(rows, part) for part in conflicting[:LISTED])
         text = (
-            f"{_many(len(conflicting), 'set')} of identical images ({sum(map(len, conflicting)):,} images) with labels "
-            f"that contradict one another: {shown}{_more(len(conflicting))}. No model can be right for all of them: "
+            f"{many(len(conflicting), 'set')} of identical images ({sum(map(len, conflicting)):,} images) with labels "
+            f"that contradict one another: {shown}{more(len(conflicting))}. No model can be right for all of them: "
             "correct the labels, or leave such images out"
         )
         yield Trap("caution", "contradicting labels", text, _pictures(rows, conflicting, album))
@@ -110,12 +110,12 @@ def _contradict(labels: NDArray[np.float64]) -> bool:
 
 
 def _listed_sets(rows: Rows, sets: Sequence[NDArray[np.int64]]) -> str:
-    return "; ".join(_equation(rows, part) for part in sets[:_LISTED]) + _more(len(sets))
+    return "; ".join(_equation(rows, part) for part in sets[:LISTED]) + more(len(sets))
 
 
 def _equation(rows: Rows, part: NDArray[np.int64]) -> str:
-    shown = " = ".join(f"{str(rows.image_ids[row])!r} ({rows.where(row)})" for row in part[:_LISTED].tolist())
-    return f"{shown} = {len(part) - _LISTED:,} more" if len(part) > _LISTED else shown
+    shown = " = ".join(f"{str(rows.image_ids[row])!r} ({rows.where(row)})" for row in part[:LISTED].tolist())
+    return f"{shown} = {len(part) - LISTED:,} more" if len(part) > LISTED else shown
 
 
 def _with_labels(rows: Rows, part: NDArray[np.int64]) -> str:
@@ -140,7 +140,7 @@ def near_traps(near: NearPairs, rows: Rows, album: Album) -> Iterator[Trap]:
         yield _across_folds(near, rows, album)
     harmless = [number for number in range(SAME_FOLD, len(RELATIONS)) if near.counts[number]]
     if harmless:
-        listed = "; ".join(f"{_many(int(near.counts[number]), 'pair')} {RELATIONS[number]}" for number in harmless)
+        listed = "; ".join(f"{many(int(near.counts[number]), 'pair')} {RELATIONS[number]}" for number in harmless)
         first = near.examples[harmless[0]]
         text = f"{listed}. For information: these let no score flatter"
         yield Trap("note", "near-duplicates kept together", text, _pair_pictures(rows, first, album))
@@ -154,8 +154,8 @@ def _across_splits(near: NearPairs, rows: Rows, album: Album) -> Trap:
     only_test = not (involved & (rows.split != TEST) & (rows.split != TRAIN)).any()
     scored = "The test score" if only_test else "The holdout's score"
     text = (
-        f"{_many(int(near.counts[ACROSS_SPLITS]), 'pair')} of near-duplicates in different splits, of {_and(there)} "
-        f"images: {_listed_pairs(rows, examples)}{_more(int(near.counts[ACROSS_SPLITS]))}. {scored} may be too good: "
+        f"{many(int(near.counts[ACROSS_SPLITS]), 'pair')} of near-duplicates in different splits, of {joined(there)} "
+        f"images: {_listed_pairs(rows, examples)}{more(int(near.counts[ACROSS_SPLITS]))}. {scored} may be too good: "
         "look whether they are of one patient"
     )
     return Trap("leak", "near-duplicates across splits", text, _pair_pictures(rows, examples, album))
@@ -171,9 +171,9 @@ def _across_folds(near: NearPairs, rows: Rows, album: Album) -> Trap:
     else:
         advice = "Look whether they are of one patient; if so, give groups.csv"
     text = (
-        f"{_many(n_pairs, 'pair')} of near-duplicates in different folds ({n_images:,} images, "
+        f"{many(n_pairs, 'pair')} of near-duplicates in different folds ({n_images:,} images, "
         f"{n_images / rows.train.sum():.1%} of training): {_listed_pairs(rows, near.examples[ACROSS_FOLDS])}"
-        f"{_more(n_pairs)}. The out-of-fold score would be too good. {advice}"
+        f"{more(n_pairs)}. The out-of-fold score would be too good. {advice}"
     )
     return Trap("leak", "near-duplicates across folds", text, _pair_pictures(rows, near.examples[ACROSS_FOLDS], album))
 
@@ -181,25 +181,21 @@ def _across_folds(near: NearPairs, rows: Rows, album: Album) -> Trap:
 def _listed_pairs(rows: Rows, pairs: NDArray[np.int64]) -> str:
     return "; ".join(
         " ~ ".join(f"{str(rows.image_ids[row])!r} ({rows.where(row)})" for row in pair)
-        for pair in pairs[:_LISTED].tolist()
+        for pair in pairs[:LISTED].tolist()
     )
 
 
 def _pair_pictures(rows: Rows, pairs: NDArray[np.int64], album: Album) -> tuple[Picture, ...]:
-    return tuple(album.picture(row, rows.where(row)) for row in pairs[:_LISTED].ravel().tolist())
+    return tuple(album.picture(row, rows.where(row)) for row in pairs[:LISTED].ravel().tolist())
 
 
 def _pictures(rows: Rows, sets: Sequence[NDArray[np.int64]], album: Album) -> tuple[Picture, ...]:
-    return tuple(album.picture(row, rows.where(row)) for part in sets[:_LISTED] for row in part[:2].tolist())
+    return tuple(album.picture(row, rows.where(row)) for part in sets[:LISTED] for row in _apart(rows, part))
 
 
-def _many(count: int, thing: str) -> str:
-    return f"{count:,} {thing}{'' if count == 1 else 's'}"
-
-
-def _more(count: int) -> str:
-    return f" (+{count - _LISTED:,} more)" if count > _LISTED else ""
-
-
-def _and(texts: Sequence[str]) -> str:
-    return " and ".join([", ".join(texts[:-1]), texts[-1]] if len(texts) > 1 else texts)
+def _apart(rows: Rows, part: NDArray[np.int64]) -> list[int]:
+    """Two rows of a set, in different places or of different labels if there are such."""
+    first = part[0]
+    places = (rows.split[part] != rows.split[first]) | (rows.folds[part] != rows.folds[first])
+    elsewhere = part[np.argsort(~places, kind="stable")]
+    return [int(first), int(next(row for row in elsewhere if row != first))]

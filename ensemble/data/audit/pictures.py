@@ -58,10 +58,12 @@ class Album:
     def by_combination(self, found: Sequence[Combination], keys: Sequence[bytes]) -> tuple[Gallery, ...]:
         """Images of the commonest combinations."""
         n_each = 6 if self.rows.labels.shape[1] <= MANY_CLASSES else 4
-        of_rows = np.array(combination_keys(self.rows.labels), dtype=object)
+        # Numbers, for numpy takes trailing zero bytes off a key.
+        numbers = {key: number for number, key in enumerate(keys)}
+        of_rows = np.array([numbers.get(key, -1) for key in combination_keys(self.rows.labels)])
         galleries = []
-        for number, (combination, key) in enumerate(zip(found[:MOST_COMBINATIONS], keys, strict=False)):
-            candidates = np.flatnonzero(self.rows.train & (of_rows == key))
+        for number, combination in enumerate(found[:MOST_COMBINATIONS]):
+            candidates = np.flatnonzero(self.rows.train & (of_rows == number))
             chosen = self._choose(candidates, n_each, 1_000_000 + number)
             pictures = tuple(self.picture(row, "") for row in chosen)
             galleries.append(Gallery(combination.title, len(candidates), pictures))

@@ -71,7 +71,7 @@ def audit(
         *identical_traps(scan, rows, sets, album),
         *near_traps(near, rows, album),
         *fold_traps(dataset, division_of.folds, division_of.refusal),
-        *file_traps(associations),
+        *file_traps(associations, len(dataset.class_names)),
         *shift_traps(splits),
         *label_traps(rows, dataset.class_names),
         *pixel_traps(scan, rows),
@@ -101,19 +101,27 @@ def audit(
 
 
 def _limits() -> tuple[str, ...]:
-    """The thresholds that stand behind the warnings."""
-    return (
-        "Identical images have the same grey pixels after decoding, whatever the file.",
-        f"Near-duplicates: perceptual hashes (pHash of {HASH_BITS} bits) differ in at most {similarity.MOST_BITS} bits, and "
-        f"thumbnails correlate by at least {similarity.LEAST_CORRELATION}. This finds copies that were resized, "
-        "recompressed, or changed in brightness and contrast; not those that were mirrored, or cropped by more than "
-        "about 2 %.",
-        f"Not compared: images with a side below {SMALLEST_SIDE} pixels, and those whose thumbnail varies by less than "
-        f"{FLAT_DEVIATION} of 255 grey values.",
-        f"A property of the files tells a class if p < {association.LARGEST_P} after Bonferroni's correction, each group "
-        f"one witness, and AUROC is at least {association.LEAST_AUROC} (or at most {1 - association.LEAST_AUROC:.1f}) or "
-        f"Cramér's V at least {association.LEAST_V}; tested where {association.FEWEST} images of each kind are there.",
-        f"Pictures are chosen at random by --seed, of different groups where there are enough, and shrunk to "
-        f"{pictures.LONGEST_SIDE} pixels; at most 8 of a class, and of the {pictures.MOST_COMBINATIONS} commonest "
-        "combinations.",
+    """The thresholds and caps that stand behind the page."""
+    near = (
+        f"Near-duplicates: perceptual hashes (pHash of {HASH_BITS} bits) differ in at most {similarity.MOST_BITS} "
+        f"bits, and thumbnails correlate by at least {similarity.LEAST_CORRELATION}. This finds copies that were "
+        "resized, recompressed, or changed in brightness and contrast; not those that were mirrored, shifted or "
+        "cropped by more than a few pixels."
     )
+    left_out = (
+        f"Not compared: images with a side below {SMALLEST_SIDE} pixels, and those whose thumbnail varies by less "
+        f"than {FLAT_DEVIATION} of 255 grey values."
+    )
+    telling = (
+        f"A property of the files tells a class if p < {association.LARGEST_P} after Bonferroni's correction, each "
+        f"group one witness, and AUROC is at least {association.LEAST_AUROC:.2f} or at most "
+        f"{1 - association.LEAST_AUROC:.2f}, or Cramér's V at least {association.LEAST_V:.2f}. Tested where there are "
+        f"{association.FEWEST} images of each kind."
+    )
+    chosen = (
+        f"Pictures are chosen at random by --seed, of different groups where there are enough, and shrunk to "
+        f"{pictures.LONGEST_SIDE} pixels: at most 8 of a class (4 where there are more than {pictures.MANY_CLASSES} "
+        f"classes), and of the {pictures.MOST_COMBINATIONS} commonest combinations."
+    )
+    identical = "Identical images have the same grey pixels after decoding, whatever the file."
+    return identical, near, left_out, telling, chosen
