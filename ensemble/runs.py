@@ -3,6 +3,7 @@
 ::
 
     runs/<dataset>/folds.csv, folds.json
+    runs/<dataset>/explore.html
     runs/<dataset>/cache/<hash>/
     runs/<dataset>/<member>/recipe.yaml, {oof,holdout,test}.parquet
     runs/<dataset>/<member>/fold_0/          checkpoint.pt model.safetensors metrics.csv train.log *.parquet run.json
@@ -181,6 +182,11 @@ class DatasetRuns:
     def folds_json(self) -> Path:
         """How ``folds_csv`` was made, and its hash."""
         return self.folder / "folds.json"
+
+    @property
+    def explore_page(self) -> Path:
+        """What is in the data."""
+        return self.folder / "explore.html"
 
     @property
     def lock(self) -> Path:
