@@ -116,7 +116,7 @@ def _prepare(
     from ensemble.errors import RecipeError
     from ensemble.folds import FoldWish, open_folds
     from ensemble.runs import dataset_runs
-    from ensemble.training.checks import check_recipe
+    from ensemble.training.checks import check_recipe, fetch_weights
     from ensemble.training.member import Member
 
     path = args.data or recipe.data.path
@@ -130,7 +130,8 @@ def _prepare(
     paths = runs.member(args.recipe.stem if args.name is None else args.name)
     wish = FoldWish(recipe.data.n_folds, recipe.data.fold_seed, recipe.data.holdout, args.folds)
     dataset, folds = open_folds(runs, dataset, wish)
-    _wanted_folds(args, folds)
+    if not all(paths.fold(fold).run.exists() for fold in _wanted_folds(args, folds)):
+        fetch_weights(recipe, n_classes=n_classes, title=str(args.recipe))
     _describe(console, dataset, folds, hardware)
     cache = _open_cache(runs, dataset, recipe, console)
     return Member(recipe, dataset, folds, cache, runs, paths, hardware, command, overrides)

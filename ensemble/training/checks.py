@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from typing import Any
 
 import numpy as np
 import torch
@@ -11,7 +12,7 @@ from torch import nn
 
 from ensemble.data.augment import check_augmentation
 from ensemble.errors import EnsembleError, RecipeError
-from ensemble.models import check_model
+from ensemble.models import build_model, check_model
 from ensemble.recipe import Recipe
 from ensemble.training.losses import build_loss, loss_problems
 from ensemble.training.optim import build_optimizer
@@ -41,16 +42,39 @@ def check_recipe(recipe: Recipe, *, n_classes: int, title: str, labels: NDArray[
         raise RecipeError.gather(f"{title} cannot be trained", problems)
 
 
+def _model_settings(recipe: Recipe, n_classes: int) -> dict[str, Any]:
+    return {
+        "num_classes": n_classes,
+        "image_size": recipe.data.image_size,
+        "pretrained": recipe.model.pretrained,
+        "pool": recipe.model.pool,
+        "dense_layers": recipe.model.dense_layers,
+        "args": recipe.model.args,
+    }
+
+
 def _check_model(recipe: Recipe, n_classes: int) -> list[str]:
-    return check_model(
-        recipe.model.name,
-        num_classes=n_classes,
-        image_size=recipe.data.image_size,
-        pretrained=recipe.model.pretrained,
-        pool=recipe.model.pool,
-        dense_layers=recipe.model.dense_layers,
-        args=recipe.model.args,
-    )
+    return check_model(recipe.model.name, **_model_settings(recipe, n_classes))
+
+
+def fetch_weights(recipe: Recipe, *, n_classes: int, title: str) -> None:
+    """Have the hub's weights on this machine, and see that they load, before images are decoded for them.
+
+    Args:
+        recipe: What is to be trained; nothing is done unless its ``model.pretrained`` is true.
+        n_classes: C of the dataset.
+        title: How to call the recipe in the error.
+
+    Raises:
+        RecipeError: They cannot be had.
+    """
+    if recipe.model.pretrained is not True:
+        return
+    try:
+        with torch.random.fork_rng(devices=[]):
+            build_model(recipe.model.name, **_model_settings(recipe, n_classes))
+    except EnsembleError as error:
+        raise RecipeError(f"{title} cannot be trained: {error}") from error
 
 
 def _check_loss(recipe: Recipe, labels: NDArray[np.floating]) -> list[str]:

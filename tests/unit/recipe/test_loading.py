@@ -83,8 +83,8 @@ def test_height_and_width(write):
         ("data: {image_size: [64, 64.5]}", "data.image_size: expected a whole number from 8 to 8192, or"),
         ("data: {image_size: true}", "data.image_size: expected a whole number from 8 to 8192, or"),
         (
-            "loss: {name: mse}",
-            "loss.name: expected bce, cross_entropy, asl, poly, twoway, zlpr, db, soft_f1 or bce_soft_f1, got the text mse",
+            "loss: {name: m}",
+            "loss.name: expected bce, cross_entropy, asl, poly, twoway, zlpr, db, soft_f1 or bce_soft_f1, got the",
         ),
         ("loss: {args: [1]}", "loss.args: expected a mapping (key: value), got the list"),
         ("loss: {pos_weight: [1, -2]}", "loss.pos_weight: expected none, balanced or a list of numbers above 0"),

@@ -9,7 +9,7 @@ from torch import nn
 
 from ensemble.errors import RecipeError
 from ensemble.recipe import DataSettings, LossSettings, ModelSettings, Recipe
-from ensemble.training.checks import check_lone_image, check_recipe
+from ensemble.training.checks import check_lone_image, check_recipe, fetch_weights
 from ensemble.training.notices import collected_warnings
 
 CPU = torch.device("cpu")
@@ -68,3 +68,17 @@ def test_arguments_that_make_a_loss_infinite_are_found_before_training() -> None
     recipe = recipe_with(name="twoway", args={"tp": 1e-300})
     with pytest.raises(RecipeError, match=r"loss\.args: twoway with these arguments is not finite"):
         check_recipe(recipe, n_classes=2, title="r.yaml", labels=np.eye(2))
+
+
+def test_weights_are_fetched_only_where_the_recipe_wants_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    def unreachable(name: str) -> None:
+        raise OSError("no route to host")
+
+    monkeypatch.setattr("ensemble.models.build.weights_source", unreachable)
+    state = torch.random.get_rng_state()
+    recipe = recipe_with()
+    fetch_weights(recipe, n_classes=2, title="r.yaml")
+    wanting = recipe.model_copy(update={"model": ModelSettings(name="resnet10t", pretrained=True)})
+    with pytest.raises(RecipeError, match=r"^r\.yaml cannot be trained: model\.pretrained: .*no route to host"):
+        fetch_weights(wanting, n_classes=2, title="r.yaml")
+    assert torch.equal(torch.random.get_rng_state(), state)
