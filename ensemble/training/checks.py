@@ -93,11 +93,21 @@ def _check_loss(recipe: Recipe, labels: NDArray[np.floating]) -> list[str]:
     ]
 
 
+class _StandIn(nn.Sequential):
+    """A network with layers that timm can tell apart, for ``layer_decay``."""
+
+    def __init__(self) -> None:
+        super().__init__(nn.Linear(1, 1), nn.Linear(1, 1))
+
+    def group_matcher(self, *, coarse: bool = False) -> dict[str, str]:  # noqa: ARG002 - timm's signature
+        return {"stem": r"^0", "blocks": r"^(\d+)"}
+
+
 def _check_optimizer(recipe: Recipe) -> list[str]:
     settings = recipe.optimizer
     try:
         build_optimizer(
-            nn.Linear(1, 1),
+            _StandIn(),
             settings.name,
             lr=settings.lr,
             weight_decay=settings.weight_decay,
