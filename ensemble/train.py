@@ -89,7 +89,9 @@ def _show_recipes(copy: str | None) -> int:
         return EXIT_DONE
     recipes = list_recipes()
     width = max(len(recipe.name) for recipe in recipes)
-    for recipe in recipes:
+    for before, recipe in zip([None, *recipes], recipes, strict=False):
+        if before is not None and before.folder != recipe.folder:
+            print()
         print(f"{recipe.name:<{width}}  {recipe.title}")
     return EXIT_DONE
 

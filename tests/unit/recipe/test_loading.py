@@ -148,5 +148,7 @@ def test_text_that_is_not_unicode(write):
 def test_a_missing_recipe_says_where_to_get_one(tmp_path):
     with pytest.raises(RecipeError, match=r"python -m ensemble.train --copy vgg14$"):
         load_recipe(tmp_path / "vgg14.yaml")
+    with pytest.raises(RecipeError, match=r"python -m ensemble.train --copy origin/05_cnn2$"):
+        load_recipe(tmp_path / "origin" / "05_cnn2.yaml")
     with pytest.raises(RecipeError, match=r"no such recipe\. Those that come with the package: cnn2, "):
         load_recipe(tmp_path / "vgg15.yaml")
