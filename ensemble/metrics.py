@@ -156,6 +156,27 @@ def macro_auroc(labels: ArrayLike, probabilities: ArrayLike) -> float:
     return mean_of_defined(class_auroc(labels, probabilities))
 
 
+def class_log_loss(labels: ArrayLike, probabilities: ArrayLike) -> NDArray[np.float64]:
+    r"""Mean over a class's labelled rows of :math:`-y \ln p - (1 - y) \ln(1 - p)`, shape (C,); NaN without any.
+
+    Probabilities are kept 2^-52 away from 0 and 1, as scikit-learn keeps them: being sure and wrong costs 36.
+
+    Arguments and errors as for ``class_average_precision``.
+    """
+    truth = checked_labels(labels)
+    scores = checked_probabilities(probabilities, truth.shape).astype(np.float64, copy=False)
+    margin = np.finfo(np.float64).eps
+    costs = -np.log(np.clip(np.where(truth == 1, scores, 1 - scores), margin, 1 - margin))
+    labelled = ~np.isnan(truth)
+    counts = labelled.sum(axis=0)
+    return np.where(counts > 0, np.where(labelled, costs, 0.0).sum(axis=0) / np.maximum(counts, 1), np.nan)
+
+
+def macro_log_loss(labels: ArrayLike, probabilities: ArrayLike) -> float:
+    """Mean of ``class_log_loss`` over the classes that have a labelled row; NaN if none has."""
+    return mean_of_defined(class_log_loss(labels, probabilities))
+
+
 def mean_of_defined(values: NDArray[np.float64]) -> float:
     """Mean of the values that are not NaN; NaN if there are none."""
     defined = values[~np.isnan(values)]

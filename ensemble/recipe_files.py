@@ -27,6 +27,11 @@ class RecipeFile(NamedTuple):
     path: Path
     title: str
 
+    @property
+    def folder(self) -> str:
+        """What lies before the last part of the name: ``origin`` of ``origin/05_cnn2``, or nothing."""
+        return self.name.rpartition("/")[0]
+
 
 def recipes_folder() -> Path:
     """Where the recipes lie.

@@ -3,10 +3,12 @@
 ::
 
     runs/<dataset>/folds.csv, folds.json
+    runs/<dataset>/explore.html
     runs/<dataset>/cache/<hash>/
     runs/<dataset>/<member>/recipe.yaml, {oof,holdout,test}.parquet
     runs/<dataset>/<member>/fold_0/          checkpoint.pt model.safetensors metrics.csv train.log *.parquet run.json
     runs/<dataset>/blends/<name>/            blend.json, {oof,holdout,test}.parquet, the Optuna journal
+    runs/<dataset>/comparison/               comparison.md, comparison.csv, comparison_{pairs,without}.csv
     submissions/<name>.csv, <name>.json
 
 ``run.json`` is written last: its presence means that the fold is finished.
@@ -22,7 +24,7 @@ from ensemble.errors import DataError
 
 SPLITS = ("oof", "holdout", "test")
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+\-]*")
-_RESERVED = frozenset({"cache", "blends"})
+_RESERVED = frozenset({"cache", "blends", "comparison"})
 
 
 def check_name(name: str, what: str) -> str:
@@ -139,6 +141,33 @@ class BlendPaths:
 
 
 @dataclass(frozen=True)
+class ComparisonPaths:
+    """What a comparison of members leaves behind."""
+
+    folder: Path
+
+    @property
+    def markdown(self) -> Path:
+        """All tables, for people; written last."""
+        return self.folder / "comparison.md"
+
+    @property
+    def members(self) -> Path:
+        """A row a member."""
+        return self.folder / "comparison.csv"
+
+    @property
+    def pairs(self) -> Path:
+        """A row a pair of members."""
+        return self.folder / "comparison_pairs.csv"
+
+    @property
+    def without(self) -> Path:
+        """A row a member: the blend without it."""
+        return self.folder / "comparison_without.csv"
+
+
+@dataclass(frozen=True)
 class DatasetRuns:
     """Everything that was made from one dataset: ``runs/<dataset>/``."""
 
@@ -153,6 +182,11 @@ class DatasetRuns:
     def folds_json(self) -> Path:
         """How ``folds_csv`` was made, and its hash."""
         return self.folder / "folds.json"
+
+    @property
+    def explore_page(self) -> Path:
+        """What is in the data."""
+        return self.folder / "explore.html"
 
     @property
     def lock(self) -> Path:
@@ -176,6 +210,11 @@ class DatasetRuns:
     def blend(self, name: str) -> BlendPaths:
         """The blend called ``name``."""
         return BlendPaths(self.folder / "blends" / check_name(name, "the blend name"))
+
+    @property
+    def comparison(self) -> ComparisonPaths:
+        """The latest comparison of members."""
+        return ComparisonPaths(self.folder / "comparison")
 
 
 def dataset_runs(runs: Path, dataset: str) -> DatasetRuns:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ensemble.command import run_command, whole_number
+from ensemble.command import run_command, share_cores, whole_number
 from ensemble.errors import EXIT_BAD_INPUT, EXIT_DONE
 
 if TYPE_CHECKING:
@@ -89,12 +89,15 @@ def _show_recipes(copy: str | None) -> int:
         return EXIT_DONE
     recipes = list_recipes()
     width = max(len(recipe.name) for recipe in recipes)
-    for recipe in recipes:
+    for before, recipe in zip([None, *recipes], recipes, strict=False):
+        if before is not None and before.folder != recipe.folder:
+            print()
         print(f"{recipe.name:<{width}}  {recipe.title}")
     return EXIT_DONE
 
 
 def _train(args: argparse.Namespace, argv: Sequence[str]) -> int:
+    share_cores()  # before anything imports torch
     from rich.console import Console
 
     from ensemble.recipe import load_recipe
@@ -116,7 +119,7 @@ def _prepare(
     from ensemble.errors import RecipeError
     from ensemble.folds import FoldWish, open_folds
     from ensemble.runs import dataset_runs
-    from ensemble.training.checks import check_recipe
+    from ensemble.training.checks import check_recipe, fetch_weights
     from ensemble.training.member import Member
 
     path = args.data or recipe.data.path
@@ -124,12 +127,14 @@ def _prepare(
         raise RecipeError(f"{args.recipe}: data.path is not set. Set it, or give --data DIR")
     hardware = _hardware(args, recipe)
     dataset = read_dataset(Path(path))
-    check_recipe(recipe, n_classes=len(dataset.class_names), title=str(args.recipe))
+    n_classes = len(dataset.class_names)
+    check_recipe(recipe, n_classes=n_classes, title=str(args.recipe), labels=dataset.train.labels)
     runs = dataset_runs(args.runs, dataset.name)
     paths = runs.member(args.recipe.stem if args.name is None else args.name)
     wish = FoldWish(recipe.data.n_folds, recipe.data.fold_seed, recipe.data.holdout, args.folds)
     dataset, folds = open_folds(runs, dataset, wish)
-    _wanted_folds(args, folds)
+    if not all(paths.fold(fold).run.exists() for fold in _wanted_folds(args, folds)):
+        fetch_weights(recipe, n_classes=n_classes, title=str(args.recipe))
     _describe(console, dataset, folds, hardware)
     cache = _open_cache(runs, dataset, recipe, console)
     return Member(recipe, dataset, folds, cache, runs, paths, hardware, command, overrides)

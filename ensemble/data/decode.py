@@ -62,7 +62,7 @@ def write_images(path: Path, source: ImageSource, *, workers: int, progress: Pro
     """
     first = source.decode(source.files[0], np.uint8)
     started_with = np.uint16 if isinstance(first, np.ndarray) and first.dtype == np.uint16 else np.uint8
-    with _cv2_on_one_thread(), ThreadPoolExecutor(max(1, workers)) as pool:
+    with cv2_on_one_thread(), ThreadPoolExecutor(max(1, workers)) as pool:
         if not _write_as(started_with, path, source, pool=pool, progress=progress):
             _write_as(np.uint16, path, source, pool=pool, progress=progress)
 
@@ -92,11 +92,16 @@ def _write_as(
             if progress is not None:
                 progress(start + len(chunk), total)
     if problems:
-        raise DataError(
-            f"{source.root}: {len(problems)} images cannot be used: {shortened(problems)}. "
-            "Replace these files, or take their ids out of the tables"
-        )
+        raise unusable_images(source.root, problems)
     return True
+
+
+def unusable_images(root: Path, problems: Sequence[str]) -> DataError:
+    """One error of all files that cannot be decoded, one problem each: the first five, and a count of the rest."""
+    return DataError(
+        f"{root}: {len(problems)} images cannot be used: {shortened(problems)}. "
+        "Replace these files, or take their ids out of the tables"
+    )
 
 
 def _write_header(stream: BinaryIO, dtype: type[np.uint8 | np.uint16], shape: tuple[int, ...]) -> None:
@@ -106,7 +111,7 @@ def _write_header(stream: BinaryIO, dtype: type[np.uint8 | np.uint16], shape: tu
 
 
 @contextmanager
-def _cv2_on_one_thread() -> Iterator[None]:
+def cv2_on_one_thread() -> Iterator[None]:
     """The images are shared out over threads already; cv2's own would only get in their way."""
     threads = cv2.getNumThreads()
     cv2.setNumThreads(0)

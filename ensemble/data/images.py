@@ -37,7 +37,19 @@ def read_grey(path: Path) -> Pixels:
 
     Source: Recommendation ITU-R BT.601-7, 2.5.1 (luma).
     """
-    pixels = _decode(path)
+    return to_grey(read_pixels(path), path)
+
+
+def to_grey(pixels: NDArray[Any], path: Path) -> Pixels:
+    """``read_grey`` of a file that is decoded already.
+
+    Args:
+        pixels: As ``read_pixels`` returns them.
+        path: The file, for messages.
+
+    Raises:
+        DataError: Neither 8 nor 16 bits a channel, or more than four channels.
+    """
     if pixels.dtype not in (np.uint8, np.uint16):
         raise DataError(f"{path}: expected 8 or 16 bits a channel, got {pixels.dtype}. Convert the image")
     if pixels.ndim == 2:
@@ -49,8 +61,12 @@ def read_grey(path: Path) -> Pixels:
     return grey if alpha is None else _over_black(grey, alpha)
 
 
-def _decode(path: Path) -> NDArray[Any]:
-    """The file's pixels as cv2 gives them, shape (H, W) or (H, W, channels in the order B, G, R, alpha)."""
+def read_pixels(path: Path) -> NDArray[Any]:
+    """The file's pixels as cv2 gives them, shape (H, W) or (H, W, channels in the order B, G, R, alpha).
+
+    Raises:
+        DataError: The file is missing, damaged or no image.
+    """
     try:
         content = path.read_bytes()
     except FileNotFoundError as error:

@@ -1,6 +1,16 @@
 """Evaluation: scores that can be trusted, because what is chosen is chosen on other rows. No torch."""
 
+from ensemble.evaluation.bootstrap import (
+    bootstrap_macro_f1,
+    group_counts,
+    interval_of,
+    paired_interval,
+    resampled_macro_f1,
+    score_interval,
+)
+from ensemble.evaluation.comparison import compare_members
 from ensemble.evaluation.crossfit import CrossFit, cross_fit, fit_on_all
+from ensemble.evaluation.resampling import resampled_totals
 from ensemble.evaluation.rows import LabelledRows
 from ensemble.evaluation.rules import Candidate, candidates, try_rules
 from ensemble.evaluation.scorecard import Scorecard, score_blend
@@ -10,9 +20,17 @@ __all__ = [
     "CrossFit",
     "LabelledRows",
     "Scorecard",
+    "bootstrap_macro_f1",
     "candidates",
+    "compare_members",
     "cross_fit",
     "fit_on_all",
+    "group_counts",
+    "interval_of",
+    "paired_interval",
+    "resampled_macro_f1",
+    "resampled_totals",
     "score_blend",
+    "score_interval",
     "try_rules",
 ]

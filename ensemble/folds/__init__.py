@@ -12,7 +12,7 @@
 
 from ensemble.folds.fold_file import FoldFile, read_folds
 from ensemble.folds.imbalance import Imbalance, measure_imbalance, rare_classes
-from ensemble.folds.shared import ensure_folds, open_folds
+from ensemble.folds.shared import ensure_folds, open_folds, preview_folds
 from ensemble.folds.stratify import stratified_group_folds
 from ensemble.folds.wish import FoldWish
 
@@ -23,6 +23,7 @@ __all__ = [
     "ensure_folds",
     "measure_imbalance",
     "open_folds",
+    "preview_folds",
     "rare_classes",
     "read_folds",
     "stratified_group_folds",

@@ -49,6 +49,31 @@ def open_folds(paths: DatasetRuns, dataset: Dataset, wish: FoldWish) -> tuple[Da
     return dataset, ensure_folds(paths, dataset, wish)
 
 
+def preview_folds(paths: DatasetRuns, dataset: Dataset, wish: FoldWish) -> tuple[Dataset, FoldFile]:
+    """The folds that stand, else those that ``open_folds`` would make; nothing is written.
+
+    Unlike there, a group may be on both sides of training and holdout: whoever looks on wants to see it.
+
+    Args:
+        paths: Of the dataset's runs.
+        dataset: As ``read_dataset`` returns it.
+        wish: What a command says of the folds.
+
+    Returns:
+        As ``open_folds``; the ``sha256`` of folds that are not written is empty.
+
+    Raises:
+        FoldError: As ``open_folds``.
+        ArtefactError: The files that stand are damaged.
+    """
+    if paths.folds_csv.exists():
+        return open_folds(paths, dataset, wish)
+    stated = merge_wishes(dataset, wish)
+    divided = with_holdout_in_folds(dataset) if _holdout_joins(stated) else dataset
+    position = np.argsort(np.argsort(divided.train.image_ids, kind="stable"), kind="stable")
+    return divided, _make(divided, stated).rows(position)
+
+
 def ensure_folds(paths: DatasetRuns, dataset: Dataset, wish: FoldWish) -> FoldFile:
     """Read the dataset's folds, or make them if there are none; refuse those that do not fit.
 

@@ -22,6 +22,7 @@ from timm.models import get_pretrained_cfg
 from torch import Tensor, nn
 
 from ensemble.errors import EnsembleError, RecipeError
+from ensemble.models.hub import weights_source
 from ensemble.models.pretrained import load_weights
 from ensemble.models.wish import ModelWish, objections, size_text
 
@@ -128,6 +129,7 @@ def _build(wish: ModelWish) -> tuple[nn.Module, list[str]]:
 def _create(wish: ModelWish) -> nn.Module:
     """Ask timm's factory, with every argument that the model does not know collected into one error."""
     args = {**wish.args, **wish.own_settings(), **_size_argument(wish)}
+    source = weights_source(wish.name) if wish.pretrained is True else {}
     problems: list[str] = []
     while True:
         try:
@@ -136,6 +138,7 @@ def _create(wish: ModelWish) -> nn.Module:
                 pretrained=wish.pretrained is True and not problems,
                 in_chans=wish.in_chans,
                 num_classes=wish.num_classes,
+                **source,
                 **args,
             )
             break
@@ -186,8 +189,8 @@ def _offline_said(wish: ModelWish) -> Iterator[None]:
             raise
         raise RecipeError(
             f"model.pretrained: timm's weights of {wish.name} are not on this machine and could not be fetched from "
-            f"the hub ({_said(error)}). Fetch them where there is a network and name the file: "
-            "`pretrained: path/to/model.safetensors`; or `pretrained: false` for random weights"
+            f"the hub ({_said(error)}). Without them: --set model.pretrained=false (random weights). With a file that "
+            "was fetched where there is a network: --set model.pretrained=path/to/model.safetensors"
         ) from error
 
 

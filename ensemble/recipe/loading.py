@@ -69,8 +69,10 @@ def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
 def _remedy(path: Path) -> str:
     names = [found.name for found in list_recipes()]
     stem = path.with_suffix("").name
-    if stem in names:
-        return f". One of that name comes with the package: python -m ensemble.train --copy {stem}"
+    # The recipe of just that name, or else one in a folder: 05_cnn2 means origin/05_cnn2.
+    meant = [name for name in names if name == stem] or [name for name in names if name.endswith(f"/{stem}")]
+    if meant:
+        return f". One of that name comes with the package: python -m ensemble.train --copy {meant[0]}"
     return f". Those that come with the package: {', '.join(names)} (python -m ensemble.train --copy NAME)"
 
 

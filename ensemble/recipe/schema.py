@@ -22,6 +22,7 @@ Number = Annotated[float, Field(allow_inf_nan=False)]
 NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Args = dict[str, JsonValue]
+LossName = Literal["bce", "cross_entropy", "asl", "poly", "twoway", "zlpr", "db", "soft_f1", "bce_soft_f1"]
 
 _CLASS_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _TRANSFORM_FORM = "one transform as {Name: {argument: value}} or Name"
@@ -140,16 +141,18 @@ class LossSettings(Settings):
     """What is minimised.
 
     Attributes:
-        name: ``bce``, the binary cross-entropy of each class.
+        name: ``bce``, the binary cross-entropy of each class, or another; docs/recipes.md describes them.
         pos_weight: Weight of positives against negatives: ``none``, ``balanced`` (negatives / positives of each class
-            among the training rows), or a number a class.
+            among the training rows), or a number a class. Of ``bce`` and ``bce_soft_f1`` alone.
+        args: Of the loss itself.
     """
 
-    name: Literal["bce"] = "bce"
+    name: LossName = "bce"
     pos_weight: Annotated[
         Literal["none", "balanced"] | tuple[Positive, ...],
         expected("none, balanced or a list of numbers above 0, one a class", _are_weights),
     ] = "none"
+    args: Args = Field(default_factory=dict)
 
 
 class OptimizerSettings(Settings):

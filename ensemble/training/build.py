@@ -16,7 +16,9 @@ from ensemble.training.optim import build_ema, build_optimizer, build_schedule, 
 
 def build_settings(recipe: Recipe, training: ImageRows, hardware: Hardware) -> StepSettings:
     """How a batch becomes an update."""
-    loss = build_loss(recipe.loss.name, pos_weight=recipe.loss.pos_weight, labels=training.labels)
+    loss = build_loss(
+        recipe.loss.name, pos_weight=recipe.loss.pos_weight, labels=training.labels, args=recipe.loss.args
+    )
     return StepSettings(
         loss=loss.to(hardware.device),
         pixels=Pixels(recipe.data.mean, recipe.data.std, hardware.device),

@@ -3,64 +3,111 @@
 from __future__ import annotations
 
 import copy
+from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import nn
 
 from ensemble.data.augment import check_augmentation
 from ensemble.errors import EnsembleError, RecipeError
-from ensemble.models import check_model
+from ensemble.models import build_model, check_model
 from ensemble.recipe import Recipe
-from ensemble.training.losses import build_loss
+from ensemble.training.losses import build_loss, loss_problems
 from ensemble.training.optim import build_optimizer
 
+# Rows that a loss is tried on.
+_TRIED_ROWS = 64
 
-def check_recipe(recipe: Recipe, *, n_classes: int, title: str) -> None:
+
+def check_recipe(recipe: Recipe, *, n_classes: int, title: str, labels: NDArray[np.floating] | None = None) -> None:
     """Build every part of ``recipe`` once, on small stand-ins.
 
     Args:
         recipe: What is to be trained.
         n_classes: C of the dataset.
         title: How to call the recipe in the error.
+        labels: Shape (N, C), the training rows' labels (NaN = not labelled), which not every loss can use; None: not
+            known, nothing is missing.
 
     Raises:
         RecipeError: Listing everything that does not work.
     """
     problems = [f"augment: {problem}" for problem in check_augmentation(recipe.augment, recipe.data.image_size)]
     problems += _check_model(recipe, n_classes)
-    problems += _check_loss(recipe, n_classes)
+    problems += _check_loss(recipe, np.zeros((2, n_classes)) if labels is None else labels)
     problems += _check_optimizer(recipe)
     if problems:
         raise RecipeError.gather(f"{title} cannot be trained", problems)
 
 
+def _model_settings(recipe: Recipe, n_classes: int) -> dict[str, Any]:
+    return {
+        "num_classes": n_classes,
+        "image_size": recipe.data.image_size,
+        "pretrained": recipe.model.pretrained,
+        "pool": recipe.model.pool,
+        "dense_layers": recipe.model.dense_layers,
+        "args": recipe.model.args,
+    }
+
+
 def _check_model(recipe: Recipe, n_classes: int) -> list[str]:
-    return check_model(
-        recipe.model.name,
-        num_classes=n_classes,
-        image_size=recipe.data.image_size,
-        pretrained=recipe.model.pretrained,
-        pool=recipe.model.pool,
-        dense_layers=recipe.model.dense_layers,
-        args=recipe.model.args,
-    )
+    return check_model(recipe.model.name, **_model_settings(recipe, n_classes))
 
 
-def _check_loss(recipe: Recipe, n_classes: int) -> list[str]:
-    labels = np.zeros((1, n_classes), dtype=np.float32)
+def fetch_weights(recipe: Recipe, *, n_classes: int, title: str) -> None:
+    """Have the hub's weights on this machine, and see that they load, before images are decoded for them.
+
+    Args:
+        recipe: What is to be trained; nothing is done unless its ``model.pretrained`` is true.
+        n_classes: C of the dataset.
+        title: How to call the recipe in the error.
+
+    Raises:
+        RecipeError: They cannot be had.
+    """
+    if recipe.model.pretrained is not True:
+        return
     try:
-        build_loss(recipe.loss.name, pos_weight=recipe.loss.pos_weight, labels=labels)
+        with torch.random.fork_rng(devices=[]):
+            build_model(recipe.model.name, **_model_settings(recipe, n_classes))
     except EnsembleError as error:
-        return [str(error)]
-    return []
+        raise RecipeError(f"{title} cannot be trained: {error}") from error
+
+
+def _check_loss(recipe: Recipe, labels: NDArray[np.floating]) -> list[str]:
+    settings, known = recipe.loss, labels.astype(np.float32)
+    problems = loss_problems(settings.name, pos_weight=settings.pos_weight, labels=known, args=settings.args)
+    if problems:
+        return problems
+    loss = build_loss(settings.name, pos_weight=settings.pos_weight, labels=known, args=settings.args)
+    logits = torch.zeros((min(len(known), _TRIED_ROWS), known.shape[1]), requires_grad=True)
+    value = loss(logits, torch.from_numpy(known[:_TRIED_ROWS]))
+    (gradient,) = torch.autograd.grad(value, logits)
+    if value.isfinite() and gradient.isfinite().all():
+        return []
+    return [
+        f"loss.args: {settings.name} with these arguments is not finite, or its gradient is not; nearer to 0, please"
+    ]
+
+
+class _StandIn(nn.Sequential):
+    """A network with layers that timm can tell apart, for ``layer_decay``."""
+
+    def __init__(self) -> None:
+        super().__init__(nn.Linear(1, 1), nn.Linear(1, 1))
+
+    def group_matcher(self, *, coarse: bool = False) -> dict[str, str]:  # noqa: ARG002 - timm's signature
+        return {"stem": r"^0", "blocks": r"^(\d+)"}
 
 
 def _check_optimizer(recipe: Recipe) -> list[str]:
     settings = recipe.optimizer
     try:
         build_optimizer(
-            nn.Linear(1, 1),
+            _StandIn(),
             settings.name,
             lr=settings.lr,
             weight_decay=settings.weight_decay,

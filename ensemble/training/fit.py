@@ -16,6 +16,7 @@ from torch import nn
 from ensemble import metrics
 from ensemble.data.augment import build_augmentation
 from ensemble.data.loaders import BatchLoader, ImageRows, evaluation_loader, training_loader
+from ensemble.models.description import describe_model
 from ensemble.recipe import Recipe
 from ensemble.runs import FoldPaths
 from ensemble.seeds import derive_seed
@@ -100,8 +101,7 @@ def fit_fold(
     chosen_epoch = _choose_weights(fold)
     write_weights(paths.weights, fold.state.final_model())
     logits = {split: _predict_split(fold, split, rows) for split, rows in data.predict.items()}
-    parameters = sum(weight.numel() for weight in fold.state.model.parameters() if weight.requires_grad)
-    return FoldOutcome(logits, chosen_epoch, fold.rows, first_epoch, parameters)
+    return FoldOutcome(logits, chosen_epoch, fold.rows, first_epoch, describe_model(fold.state.model))
 
 
 def _set_up(

@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from ensemble.data.loaders import ImageRows
+from ensemble.models.description import Description
 from ensemble.training.history import EpochRow
 from ensemble.training.precision import Precision
 
@@ -69,11 +70,11 @@ class FoldOutcome:
         chosen_epoch: Whose weights were used, from 1.
         rows: An epoch each.
         resumed_from_epoch: How many epochs an earlier process had done.
-        parameters: Trainable numbers of the network.
+        network: What was trained, in numbers.
     """
 
     logits: Mapping[str, NDArray[np.float32]]
     chosen_epoch: int
     rows: list[EpochRow]
     resumed_from_epoch: int
-    parameters: int
+    network: Description

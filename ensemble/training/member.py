@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import shutil
 import time
 from collections.abc import Iterable, Sequence
@@ -215,7 +216,7 @@ def _run_facts(member: Member, fold: int, outcome: FoldOutcome, started: float) 
         "resumed_from_epoch": outcome.resumed_from_epoch,
         "training_seconds": sum(row.seconds for row in outcome.rows),
         "train_images_per_second": float(np.median([row.train_images_per_second for row in outcome.rows])),
-        "parameters": outcome.parameters,
+        **dataclasses.asdict(outcome.network),
         "table_sha256": {split: sha256_of_file(paths.table(split)) for split in outcome.logits},
         **describe_run(member.hardware, member.command, seed=member.recipe.seed, started=started),
     }

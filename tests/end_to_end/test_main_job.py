@@ -97,6 +97,7 @@ def test_run_json_says_what_ran(trained: Path) -> None:
     assert (facts["version"], facts["member"], facts["fold"], facts["epochs"]) == (1, "small", 1, 2)
     assert (facts["precision"], facts["device"], facts["select"]) == ("float32", "cpu", "last")
     assert facts["folds_sha256"] == json.loads((trained / "runs" / "phantoms" / "folds.json").read_text())["sha256"]
+    assert (facts["weight_layers"], facts["pool"], facts["dense_layers"]) == (3, "max", 1)
     assert facts["versions"]["torch"]
     assert not (member(trained) / "fold_1" / "checkpoint.pt").exists()
 

@@ -1,9 +1,11 @@
 from pathlib import Path
+from typing import get_args
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ensemble.recipe import Recipe, dump_recipe, load_recipe, recipe_differences
+from ensemble.recipe.schema import LossName
 
 positive = st.floats(min_value=1e-12, max_value=1e12)
 text = st.text(st.characters(codec="utf-8"), min_size=1, max_size=10)
@@ -30,7 +32,11 @@ sections = st.fixed_dictionaries(
             holdout=st.none() | st.booleans(),
         ),
         "augment": st.lists(st.dictionaries(names, args, min_size=1, max_size=1), max_size=3),
-        "loss": section(pos_weight=st.sampled_from(["none", "balanced"]) | st.lists(positive, min_size=1)),
+        "loss": section(
+            name=st.sampled_from(get_args(LossName)),
+            pos_weight=st.sampled_from(["none", "balanced"]) | st.lists(positive, min_size=1),
+            args=args,
+        ),
         "optimizer": section(lr=positive, weight_decay=positive, args=args),
         "schedule": section(name=st.sampled_from(["cosine", "none"]), warmup_epochs=positive | st.integers(0, 9)),
         "training": section(

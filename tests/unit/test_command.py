@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 
 import pytest
 
-from ensemble.command import run_command, whole_number
+from ensemble.command import run_command, share_cores, whole_number
 from ensemble.errors import DataError, EnsembleError
 
 
@@ -55,3 +55,13 @@ def test_whole_numbers_of_flags() -> None:
     for text in ("-1", "1.5", "", "x", "²", "٣"):
         with pytest.raises(argparse.ArgumentTypeError, match="expected a whole number of at least 0"):
             whole_number(text)
+
+
+def test_threads_sleep_while_they_wait_unless_the_user_says_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OMP_WAIT_POLICY", "")
+    monkeypatch.delenv("OMP_WAIT_POLICY")
+    share_cores()
+    assert os.environ["OMP_WAIT_POLICY"] == "PASSIVE"
+    monkeypatch.setenv("OMP_WAIT_POLICY", "ACTIVE")
+    share_cores()
+    assert os.environ["OMP_WAIT_POLICY"] == "ACTIVE"

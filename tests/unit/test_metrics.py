@@ -2,7 +2,7 @@ import math
 
 import numpy as np
 import pytest
-from sklearn.metrics import accuracy_score, average_precision_score, f1_score, roc_auc_score
+from sklearn.metrics import accuracy_score, average_precision_score, f1_score, log_loss, roc_auc_score
 
 from ensemble import metrics
 
@@ -24,6 +24,17 @@ def test_all_agree_with_scikit_learn_on_full_labels() -> None:
     assert metrics.label_accuracy(LABELS, DECISIONS) == pytest.approx((LABELS == DECISIONS).mean())
     assert metrics.macro_average_precision(LABELS, SCORES) == pytest.approx(average_precision_score(LABELS, SCORES))
     assert metrics.macro_auroc(LABELS, SCORES) == pytest.approx(roc_auc_score(LABELS, SCORES))
+    for column, found in enumerate(metrics.class_log_loss(LABELS, SCORES)):
+        assert found == pytest.approx(log_loss(LABELS[:, column], SCORES[:, column]))
+
+
+def test_log_loss_uses_labelled_rows_and_stays_finite() -> None:
+    labels = np.array([[1, NAN, NAN], [0, 1, NAN]])
+    found = metrics.class_log_loss(labels, [[0.5, 0.0, 0.5], [0.75, 0.0, 0.5]])
+    assert found[0] == pytest.approx((math.log(2) + math.log(4)) / 2)
+    assert found[1] == pytest.approx(52 * math.log(2))
+    assert math.isnan(found[2])
+    assert metrics.macro_log_loss(labels, [[0.5, 0.0, 0.5], [0.75, 0.0, 0.5]]) == pytest.approx(found[:2].mean())
 
 
 def test_nothing_over_nothing_is_zero_for_a_class() -> None:

@@ -11,7 +11,8 @@ from ensemble.recipe_files import copy_recipe, list_recipes
 
 def test_every_recipe_has_a_name_and_a_title():
     recipes = list_recipes()
-    assert [recipe.name for recipe in recipes][:4] == ["cnn2", "lstm", "resnet18", "vgg14"]
+    assert [recipe.name for recipe in recipes][:4] == ["cnn2", "cnn3", "convnext_tiny", "efficientnet_lite0"]
+    assert [recipe.name for recipe in recipes if recipe.folder == "origin"][:2] == ["origin/01_cnn2", "origin/02_cnn2"]
     assert "demo/cnn2" in [recipe.name for recipe in recipes]
     assert all(recipe.path.is_file() and recipe.title and not recipe.title.startswith("#") for recipe in recipes)
 

@@ -62,3 +62,7 @@ def test_results_cannot_lie_below_a_file(tmp_path: Path) -> None:
     for runs in (tmp_path / "file", tmp_path / "file" / "x"):
         with pytest.raises(DataError, match=r"expected a folder, or a place for one, but .*file is a file"):
             dataset_runs(runs, "d")
+
+
+def test_the_page_of_a_dataset_lies_beside_its_folds(tmp_path: Path) -> None:
+    assert dataset_runs(tmp_path, "d").explore_page == tmp_path / "d" / "explore.html"

@@ -12,7 +12,7 @@ import pytest
 
 from ensemble.dataset import Dataset, Split
 from ensemble.errors import ArtefactError, DataError, FoldError
-from ensemble.folds import FoldFile, FoldWish, ensure_folds, open_folds, read_folds
+from ensemble.folds import FoldFile, FoldWish, ensure_folds, open_folds, preview_folds, read_folds
 from ensemble.runs import DatasetRuns
 
 N = 60
@@ -204,3 +204,28 @@ def test_processes_that_start_together_agree(paths: DatasetRuns, tmp_path: Path)
     answers = [process.communicate()[0].strip() for process in started]
     assert answers.count("refused") == 2
     assert read_folds(paths).sha256 in answers
+
+
+def test_a_preview_is_what_would_be_made_and_writes_nothing(dataset: Dataset, paths: DatasetRuns) -> None:
+    divided, preview = preview_folds(paths, dataset, FoldWish(n_folds=3))
+    assert not paths.folder.exists()
+    assert preview.sha256 == ""
+    assert divided is dataset
+    _, made = open_folds(paths, dataset, FoldWish(n_folds=3))
+    np.testing.assert_array_equal(preview.folds, made.folds)
+    np.testing.assert_array_equal(preview.image_ids, made.image_ids)
+    _, again = preview_folds(paths, dataset, FoldWish())
+    assert again.sha256 == made.sha256
+
+
+def test_a_preview_adds_the_holdout_where_that_is_wished(dataset: Dataset, paths: DatasetRuns) -> None:
+    divided, preview = preview_folds(paths, dataset, FoldWish(holdout=False))
+    assert divided.holdout is None
+    assert len(preview.folds) == len(divided.train) == 75
+    assert preview.holdout_in_folds
+
+
+def test_a_preview_refuses_folds_that_do_not_fit(dataset: Dataset, paths: DatasetRuns) -> None:
+    open_folds(paths, dataset, FoldWish(n_folds=3))
+    with pytest.raises(FoldError, match="n_folds 4, but they were made with 3"):
+        preview_folds(paths, dataset, FoldWish(n_folds=4))

@@ -148,8 +148,11 @@ def test_a_hub_out_of_reach_comes_with_a_remedy(monkeypatch: pytest.MonkeyPatch)
     def unreachable(*args: object, **kwargs: object) -> None:
         raise OSError("no route to host")
 
-    monkeypatch.setattr(build.timm, "create_model", unreachable)
-    message = r"weights of resnet18 are not on this machine .*no route to host.*pretrained: path/to/model\.safetensors"
+    monkeypatch.setattr(build, "weights_source", unreachable)
+    message = (
+        r"weights of resnet18 are not on this machine .*no route to host.*--set model\.pretrained=false .*"
+        r"--set model\.pretrained=path/to/model\.safetensors"
+    )
     with pytest.raises(RecipeError, match=message):
         build_model("resnet18", num_classes=3, image_size=SIZE, pretrained=True)
 
@@ -176,6 +179,7 @@ def test_an_unknown_argument_keeps_the_hub_from_being_asked_twice(monkeypatch: p
         return create(*args, pretrained=False, **kwargs)
 
     monkeypatch.setattr(build.timm, "create_model", spy)
+    monkeypatch.setattr(build, "weights_source", lambda name: {})
     with pytest.raises(RecipeError, match="does not know this argument"):
         build_model("resnet10t", num_classes=3, image_size=SIZE, pretrained=True, args={"foo": 1})
     assert asked == [True, False]

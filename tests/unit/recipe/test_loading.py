@@ -82,7 +82,11 @@ def test_height_and_width(write):
         ("data: {image_size: 4}", "data.image_size: expected a whole number from 8 to 8192, or"),
         ("data: {image_size: [64, 64.5]}", "data.image_size: expected a whole number from 8 to 8192, or"),
         ("data: {image_size: true}", "data.image_size: expected a whole number from 8 to 8192, or"),
-        ("loss: {name: asl}", "loss.name: expected bce, got the text asl"),
+        (
+            "loss: {name: m}",
+            "loss.name: expected bce, cross_entropy, asl, poly, twoway, zlpr, db, soft_f1 or bce_soft_f1, got the",
+        ),
+        ("loss: {args: [1]}", "loss.args: expected a mapping (key: value), got the list"),
         ("loss: {pos_weight: [1, -2]}", "loss.pos_weight: expected none, balanced or a list of numbers above 0"),
         ("loss: {pos_weight: [true]}", "loss.pos_weight: expected none, balanced or a list of numbers above 0"),
         ("loss: {pos_weight: equal}", "loss.pos_weight: expected none, balanced or a list of numbers above 0"),
@@ -144,5 +148,7 @@ def test_text_that_is_not_unicode(write):
 def test_a_missing_recipe_says_where_to_get_one(tmp_path):
     with pytest.raises(RecipeError, match=r"python -m ensemble.train --copy vgg14$"):
         load_recipe(tmp_path / "vgg14.yaml")
+    with pytest.raises(RecipeError, match=r"python -m ensemble.train --copy origin/05_cnn2$"):
+        load_recipe(tmp_path / "origin" / "05_cnn2.yaml")
     with pytest.raises(RecipeError, match=r"no such recipe\. Those that come with the package: cnn2, "):
         load_recipe(tmp_path / "vgg15.yaml")

@@ -2,12 +2,14 @@
 
 import logging
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
 
 from ensemble.errors import RecipeError
-from ensemble.training.checks import check_lone_image
+from ensemble.recipe import DataSettings, LossSettings, ModelSettings, Recipe
+from ensemble.training.checks import check_lone_image, check_recipe, fetch_weights
 from ensemble.training.notices import collected_warnings
 
 CPU = torch.device("cpu")
@@ -37,3 +39,46 @@ def test_warnings_are_collected_once_and_only_while_asked(capsys: pytest.Capture
         pass
     assert (said, again) == (["3 kernels were summed"], [])
     assert capsys.readouterr().err == ""
+
+
+def recipe_with(**loss: object) -> Recipe:
+    return Recipe(model=ModelSettings(name="cnn2"), data=DataSettings(image_size=(16, 16)), loss=LossSettings(**loss))
+
+
+def test_the_loss_is_checked_with_everything_else() -> None:
+    recipe = recipe_with(name="zlpr", pos_weight="balanced", args={"gamma": 1}).model_copy(
+        update={"model": ModelSettings(name="cnn2", pool="max", dense_layers=3)}
+    )
+    labels = np.array([[1, 0, np.nan], [0, 1, 1]])
+    with pytest.raises(RecipeError) as caught:
+        check_recipe(recipe, n_classes=3, title="r.yaml", labels=labels)
+    said = str(caught.value)
+    assert said.startswith("r.yaml cannot be trained, 4 problems:")
+    for part in ("model.dense_layers", "loss.args.gamma", "loss.pos_weight", "loss.name: zlpr compares"):
+        assert part in said
+
+
+@pytest.mark.parametrize("name", ["bce", "db", "soft_f1"])
+def test_a_loss_that_fits_is_not_complained_of(name: str) -> None:
+    check_recipe(recipe_with(name=name), n_classes=2, title="r.yaml")
+    check_recipe(recipe_with(name=name), n_classes=2, title="r.yaml", labels=np.eye(2))
+
+
+def test_arguments_that_make_a_loss_infinite_are_found_before_training() -> None:
+    recipe = recipe_with(name="twoway", args={"tp": 1e-300})
+    with pytest.raises(RecipeError, match=r"loss\.args: twoway with these arguments is not finite"):
+        check_recipe(recipe, n_classes=2, title="r.yaml", labels=np.eye(2))
+
+
+def test_weights_are_fetched_only_where_the_recipe_wants_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    def unreachable(name: str) -> None:
+        raise OSError("no route to host")
+
+    monkeypatch.setattr("ensemble.models.build.weights_source", unreachable)
+    state = torch.random.get_rng_state()
+    recipe = recipe_with()
+    fetch_weights(recipe, n_classes=2, title="r.yaml")
+    wanting = recipe.model_copy(update={"model": ModelSettings(name="resnet10t", pretrained=True)})
+    with pytest.raises(RecipeError, match=r"^r\.yaml cannot be trained: model\.pretrained: .*no route to host"):
+        fetch_weights(wanting, n_classes=2, title="r.yaml")
+    assert torch.equal(torch.random.get_rng_state(), state)

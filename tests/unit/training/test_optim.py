@@ -1,10 +1,8 @@
-import numpy as np
 import pytest
 import torch
 from torch import nn
 
 from ensemble.errors import RecipeError
-from ensemble.training.losses import balanced_weights, build_loss
 from ensemble.training.optim import build_ema, build_optimizer, build_schedule
 
 
@@ -61,37 +59,6 @@ def test_unknown_optimizer_and_arguments_are_refused() -> None:
 
 def test_no_decay_no_average() -> None:
     assert build_ema(nn.Linear(1, 1), None) is None
-
-
-def test_balanced_weights() -> None:
-    labels = np.array([[1, 0, 1], [0, 0, 1], [0, 0, 1], [np.nan, 0, 1]], np.float32)
-    np.testing.assert_allclose(balanced_weights(labels), [2.0, 1.0, 1.0])
-
-
-def test_positive_weights_scale_the_positives() -> None:
-    labels = torch.tensor([[1.0], [0.0]])
-    logits = torch.zeros(2, 1)
-    plain = build_loss("bce", pos_weight="none", labels=labels.numpy())(logits, labels)
-    weighted = build_loss("bce", pos_weight=[3.0], labels=labels.numpy())(logits, labels)
-    assert float(plain) == pytest.approx(np.log(2))
-    assert float(weighted) == pytest.approx(2 * np.log(2))
-
-
-def test_loss_errors() -> None:
-    with pytest.raises(RecipeError, match=r"expected one number for each of the 2 classes, got 3"):
-        build_loss("bce", pos_weight=[1, 2, 3], labels=np.zeros((1, 2), np.float32))
-    with pytest.raises(RecipeError, match=r"loss\.name: expected bce, got 'mse'"):
-        build_loss("mse", pos_weight="none", labels=np.zeros((1, 2), np.float32))
-
-
-def test_a_batch_without_labels_costs_nothing() -> None:
-    loss = build_loss("bce", pos_weight="none", labels=np.zeros((1, 1), np.float32))
-    logits = torch.zeros(2, 1, requires_grad=True)
-    value = loss(logits, torch.full((2, 1), float("nan")))
-    value.backward()
-    assert float(value.detach()) == 0.0
-    assert logits.grad is not None
-    assert float(logits.grad.abs().sum()) == 0.0
 
 
 @pytest.mark.parametrize(
