@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ensemble.thresholds.cuts import rank_classes
+from ensemble.thresholds.cuts import CountRule, RankedClass, choose_thresholds
 from ensemble.thresholds.halves import HalvesThresholds
 from ensemble.thresholds.plugin import PlugInThresholds
 from ensemble.thresholds.prior import PriorThresholds
-from ensemble.thresholds.rules import ThresholdRule
 
 
 @dataclass(frozen=True)
@@ -26,9 +26,14 @@ class Part:
             with their number; None: it is the same for every class.
     """
 
-    rule: ThresholdRule
+    rule: CountRule
     weight: float = 1.0
     per_positives: float | None = None
+
+    def weights(self, positives: NDArray[np.float64]) -> NDArray[np.float64]:
+        """For classes with so many positives (groups with one), shape (C,)."""
+        grown = np.ones_like(positives) if self.per_positives is None else positives / self.per_positives
+        return np.asarray(self.weight * grown)
 
 
 @dataclass(frozen=True)
@@ -51,38 +56,14 @@ class AveragedThresholds:
         rng: np.random.Generator,
     ) -> NDArray[np.float64]:
         """See ``ThresholdRule``."""
-        ranked = rank_classes(labels, probabilities)
-        said = np.stack([part.rule.fit(labels, probabilities, groups, rng) for part in self.parts])
-        weights = self._weights(positive_units(labels, groups))
-        thresholds = np.empty(len(ranked))
-        for column, one in enumerate(ranked):
-            if one.forced is not None:
-                thresholds[column] = one.forced
-                continue
-            counts = [max(1, one.selected(threshold)) for threshold in said[:, column].tolist()]
-            thresholds[column] = one.threshold_selecting(float(np.average(counts, weights=weights[:, column])))
-        return thresholds
+        return choose_thresholds(self, labels, probabilities, groups, rng)
 
-    def _weights(self, positives: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Shape (parts, C)."""
-        return np.stack(
-            [
-                part.weight
-                * (np.ones_like(positives) if part.per_positives is None else positives / part.per_positives)
-                for part in self.parts
-            ]
-        )
-
-
-def positive_units(labels: NDArray[np.float64], groups: NDArray[np.str_] | None) -> NDArray[np.float64]:
-    """How many groups (rows where there are none) have a positive, for each class; shape (C,), float64."""
-    if groups is None:
-        return np.asarray((labels == 1).sum(axis=0), dtype=np.float64)
-    codes = np.unique(groups, return_inverse=True)[1].ravel()
-    n_groups = int(codes.max(initial=-1)) + 1
-    return np.array(
-        [(np.bincount(codes[column == 1], minlength=n_groups) > 0).sum() for column in labels.T], dtype=np.float64
-    )
+    def counts(self, ranked: Sequence[RankedClass], rng: np.random.Generator) -> NDArray[np.float64]:
+        """See ``CountRule``."""
+        said = np.stack([np.maximum(1.0, part.rule.counts(ranked, rng)) for part in self.parts])
+        positives = np.array([one.n_positive_units for one in ranked], dtype=np.float64)
+        weights = np.stack([part.weights(positives) for part in self.parts])
+        return np.average(said, axis=0, weights=weights)
 
 
 def auto_thresholds(beta: float = 1.0) -> AveragedThresholds:

@@ -64,7 +64,7 @@ def calibrate(ranked: Sequence[RankedClass], kind: Kind, *, pull: float) -> NDAr
     curvature at its maximum, scaled to so many positives.
 
     Args:
-        ranked: C classes, each with at least one row.
+        ranked: C classes, at least one, each with at least one row.
         kind: Platt's or the beta calibration.
         pull: How many positives the pooled fit counts as, >= 0.
 
@@ -100,6 +100,7 @@ def _bin_class(one: RankedClass, kind: Kind) -> tuple[NDArray[np.float64], NDArr
     n = len(one.scores)
     widths = np.linspace(0.0, 1.0, min(n, N_BINS) + 1)[:-1]
     starts = np.arange(n) if n <= N_BINS else np.unique(n - np.ceil(n * (1 - widths) ** 2).astype(np.int64))
+    starts = np.unique(np.searchsorted(one.scores, one.scores[starts]))  # equal scores share a bin
     rows = np.diff(np.append(starts, n)).astype(np.float64)
     positives = np.add.reduceat(one.positive.astype(np.float64), starts)
     features = np.add.reduceat(features_of(one.scores, kind), starts, axis=0) / rows[:, None]

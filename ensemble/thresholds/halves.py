@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ensemble.thresholds.cuts import rank_class
-from ensemble.thresholds.exact import exact_thresholds
+from ensemble.thresholds.cuts import RankedClass, choose_thresholds
 
 
 @dataclass(frozen=True)
@@ -17,8 +17,8 @@ class HalvesThresholds:
     """Per class: split the rows in halves, find each half's exact threshold, take the mean; repeat.
 
     Groups stay whole, and units (groups, else rows) with a positive are divided evenly. The mean is taken over the
-    share of the fitting rows that each threshold selects. A half without a positive says nothing and is left out; a
-    class with one unit that has positives gets its exact threshold, one without a labelled positive 2.0, none.
+    number of fitting rows that each threshold selects. A half without a positive says nothing and is left out; a class
+    with one unit that has positives gets its exact threshold, one without a labelled positive 2.0, none.
 
     Attributes:
         repeats: How many random divisions.
@@ -36,36 +36,27 @@ class HalvesThresholds:
         rng: np.random.Generator,
     ) -> NDArray[np.float64]:
         """See ``ThresholdRule``."""
-        units = np.arange(len(labels)) if groups is None else np.unique(groups, return_inverse=True)[1].ravel()
-        seeds = [int(rng.integers(2**63)) for _ in range(labels.shape[1])]
-        return np.array(
-            [
-                self._fit_class(labels[:, column], probabilities[:, column], units, np.random.default_rng(seed))
-                for column, seed in enumerate(seeds)
-            ],
-            dtype=np.float64,
-        )
+        return choose_thresholds(self, labels, probabilities, groups, rng)
 
-    def _fit_class(
-        self,
-        labels: NDArray[np.float64],
-        scores: NDArray[Any],
-        units: NDArray[np.intp],
-        rng: np.random.Generator,
-    ) -> float:
-        labelled = ~np.isnan(labels)
-        labels, scores, units = labels[labelled], scores[labelled], units[labelled]
-        ranked = rank_class(labels, scores)
-        if ranked.forced is not None:
-            return ranked.forced
-        counts: list[int] = []
+    def counts(self, ranked: Sequence[RankedClass], rng: np.random.Generator) -> NDArray[np.float64]:
+        """See ``CountRule``."""
+        return np.array([np.mean(list(self._counts(one, rng))) for one in ranked])
+
+    def _counts(self, one: RankedClass, rng: np.random.Generator) -> Iterator[int]:
+        """How many of all rows each half's threshold selects."""
         for _ in range(self.repeats):
-            first = stratified_half(labels == 1, units, rng)
+            first = stratified_half(one.positive, one.units, rng)
             for half in (first, ~first):
-                if (labels[half] == 1).any():
-                    best = exact_thresholds(labels[half, None], scores[half, None], beta=self.beta)
-                    counts.append(ranked.selected(float(best[0])))
-        return ranked.threshold_selecting(float(np.mean(counts)))
+                if one.positive[half].any():
+                    part = RankedClass(one.scores[half], one.positive[half], one.units[half])
+                    yield one.selected(part.threshold_selecting(best_count(part, self.beta)))
+
+
+def best_count(one: RankedClass, beta: float) -> int:
+    """How many rows to select for the best F-beta on these rows, at least one of which is positive; the fewest."""
+    hits = np.cumsum(one.positive[::-1])[one.ends - 1]
+    scores = (1.0 + beta**2) * hits / (one.ends + beta**2 * hits[-1])
+    return int(one.ends[int(np.argmax(scores))])
 
 
 def stratified_half(

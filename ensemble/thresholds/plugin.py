@@ -9,6 +9,7 @@ Source: Lipton, Elkan, Naryanaswamy, Optimal thresholding of classifiers to maxi
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +18,7 @@ from numpy.typing import NDArray
 from scipy.special import expit
 
 from ensemble.thresholds.calibration import Kind, calibrate, features_of
-from ensemble.thresholds.cuts import RankedClass, rank_classes
+from ensemble.thresholds.cuts import RankedClass, choose_thresholds
 
 
 @dataclass(frozen=True)
@@ -40,21 +41,20 @@ class PlugInThresholds:
         self,
         labels: NDArray[np.float64],
         probabilities: NDArray[Any],
-        groups: NDArray[np.str_] | None,  # noqa: ARG002
-        rng: np.random.Generator,  # noqa: ARG002
+        groups: NDArray[np.str_] | None,
+        rng: np.random.Generator,
     ) -> NDArray[np.float64]:
         """See ``ThresholdRule``."""
-        ranked = rank_classes(labels, probabilities)
-        thresholds = [one.forced for one in ranked]
-        open_classes = [number for number, forced in enumerate(thresholds) if forced is None]
-        if open_classes:
-            chosen = [ranked[number] for number in open_classes]
-            for number, one, line in zip(
-                open_classes, chosen, calibrate(chosen, self.kind, pull=self.pull), strict=True
-            ):
-                count = best_expected(one, expit(features_of(one.scores, self.kind) @ line), self.beta)
-                thresholds[number] = one.threshold_selecting(count)
-        return np.array(thresholds, dtype=np.float64)
+        return choose_thresholds(self, labels, probabilities, groups, rng)
+
+    def counts(self, ranked: Sequence[RankedClass], rng: np.random.Generator) -> NDArray[np.float64]:  # noqa: ARG002
+        """See ``CountRule``."""
+        lines = calibrate(ranked, self.kind, pull=self.pull)
+        pairs = zip(ranked, lines, strict=True)
+        return np.array(
+            [best_expected(one, expit(features_of(one.scores, self.kind) @ line), self.beta) for one, line in pairs],
+            dtype=np.float64,
+        )
 
 
 def best_expected(one: RankedClass, calibrated: NDArray[np.float64], beta: float) -> int:
@@ -65,7 +65,7 @@ def best_expected(one: RankedClass, calibrated: NDArray[np.float64], beta: float
         calibrated: Shape (n,), the probability of each ranked row to be positive; not falling.
         beta: Of F-beta.
     """
-    ends = one.ends()
+    ends = one.ends
     gained = np.cumsum(calibrated[::-1])
     expected = gained[ends - 1] / (ends + beta**2 * gained[-1])
     return int(ends[len(ends) - 1 - int(np.argmax(expected[::-1]))])

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ensemble.thresholds.cuts import rank_classes
+from ensemble.thresholds.cuts import RankedClass, choose_thresholds
 
 
 @dataclass(frozen=True)
@@ -16,19 +17,19 @@ class PriorThresholds:
     """Per class: the share of the fitting rows that is selected is the share that is positive.
 
     It uses labels for one number only, so it hardly overfits. With as many selected as there are positives, precision
-    and recall are equal. A class without a labelled positive gets 2.0, none.
+    and recall are equal. A class without a labelled positive gets 2.0, none; one without a labelled negative 0.0, all.
     """
 
     def fit(
         self,
         labels: NDArray[np.float64],
         probabilities: NDArray[Any],
-        groups: NDArray[np.str_] | None,  # noqa: ARG002
-        rng: np.random.Generator,  # noqa: ARG002
+        groups: NDArray[np.str_] | None,
+        rng: np.random.Generator,
     ) -> NDArray[np.float64]:
         """See ``ThresholdRule``."""
-        ranked = rank_classes(labels, probabilities)
-        return np.array(
-            [one.threshold_selecting(one.n_positives) if one.forced is None else one.forced for one in ranked],
-            dtype=np.float64,
-        )
+        return choose_thresholds(self, labels, probabilities, groups, rng)
+
+    def counts(self, ranked: Sequence[RankedClass], rng: np.random.Generator) -> NDArray[np.float64]:  # noqa: ARG002
+        """See ``CountRule``."""
+        return np.array([float(one.n_positives) for one in ranked])
