@@ -10,9 +10,12 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from ensemble.metric import Metric
 from ensemble.search import maximise
 from ensemble.thresholds.exact import exact_thresholds, global_threshold
-from ensemble.thresholds.objective import MacroF1OfThresholds
+from ensemble.thresholds.objective import ScoreOfThresholds
+
+MACRO_F1 = Metric("macro_f1")
 
 
 class ThresholdRule(Protocol):
@@ -58,7 +61,13 @@ class FixedThreshold:
 
 @dataclass(frozen=True)
 class GlobalThreshold:
-    """One number for all classes, the best in sample for macro-F1."""
+    """One number for all classes, the best in sample for the metric.
+
+    Attributes:
+        metric: One that splits by class.
+    """
+
+    metric: Metric = MACRO_F1
 
     def fit(
         self,
@@ -68,12 +77,20 @@ class GlobalThreshold:
         rng: np.random.Generator,  # noqa: ARG002
     ) -> NDArray[np.float64]:
         """See ``ThresholdRule``."""
-        return np.full(labels.shape[1], global_threshold(labels, probabilities))
+        weighted = self.metric.name == "weighted_f1"
+        best = global_threshold(labels, probabilities, beta=self.metric.beta, by_positives=weighted)
+        return np.full(labels.shape[1], best)
 
 
 @dataclass(frozen=True)
 class ExactThresholds:
-    """One number per class, the best in sample; see ``exact_thresholds``."""
+    """One number per class, the best in sample; see ``exact_thresholds``.
+
+    Attributes:
+        beta: Of F-beta.
+    """
+
+    beta: float = 1.0
 
     def fit(
         self,
@@ -83,24 +100,26 @@ class ExactThresholds:
         rng: np.random.Generator,  # noqa: ARG002
     ) -> NDArray[np.float64]:
         """See ``ThresholdRule``."""
-        return exact_thresholds(labels, probabilities)
+        return exact_thresholds(labels, probabilities, beta=self.beta)
 
 
 @dataclass(frozen=True)
 class OptunaThresholds:
-    """One number per class, searched jointly in [0, 1] for macro-F1 by Optuna's TPE.
+    """One number per class, searched jointly in [0, 1] by Optuna's TPE.
 
     Attributes:
         trials: How many sets of thresholds are tried.
         start: The rule whose answer is tried first; None: a cold start.
         class_names: How the study names the thresholds; None: by number.
         journal: Where to keep the study; None: it is forgotten.
+        metric: What is maximised; one that is made of each class's counts.
     """
 
     trials: int = 100
     start: ThresholdRule | None = None
     class_names: Sequence[str] | None = None
     journal: Path | None = None
+    metric: Metric = MACRO_F1
 
     def fit(
         self,
@@ -113,5 +132,5 @@ class OptunaThresholds:
         names = self.class_names or [f"class {number}" for number in range(labels.shape[1])]
         seed = int(rng.integers(2**31))
         start = None if self.start is None else self.start.fit(labels, probabilities, groups, rng)
-        objective = MacroF1OfThresholds(labels, probabilities)
+        objective = ScoreOfThresholds(labels, probabilities, self.metric)
         return maximise(objective, names, trials=self.trials, seed=seed, start=start, journal=self.journal)

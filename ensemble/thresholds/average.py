@@ -1,0 +1,78 @@
+"""Several rules, averaged: what ``auto`` is where the metric splits by class."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ensemble.thresholds.cuts import CountRule, RankedClass, choose_thresholds
+from ensemble.thresholds.halves import HalvesThresholds
+from ensemble.thresholds.plugin import PlugInThresholds
+from ensemble.thresholds.prior import PriorThresholds
+
+
+@dataclass(frozen=True)
+class Part:
+    """One rule of an average.
+
+    Attributes:
+        rule: The rule.
+        weight: Its weight.
+        per_positives: The weight is for so many positives (groups with a positive where there are groups) and grows
+            with their number; None: it is the same for every class.
+    """
+
+    rule: CountRule
+    weight: float = 1.0
+    per_positives: float | None = None
+
+    def weights(self, positives: NDArray[np.float64]) -> NDArray[np.float64]:
+        """For classes with so many positives (groups with one), shape (C,)."""
+        grown = np.ones_like(positives) if self.per_positives is None else positives / self.per_positives
+        return np.asarray(self.weight * grown)
+
+
+@dataclass(frozen=True)
+class AveragedThresholds:
+    """Per class: the mean of what several rules say, as shares of the fitting rows that they select.
+
+    A class without a labelled positive gets 2.0, none; one without a labelled negative 0.0, all.
+
+    Attributes:
+        parts: The rules and their weights.
+    """
+
+    parts: tuple[Part, ...]
+
+    def fit(
+        self,
+        labels: NDArray[np.float64],
+        probabilities: NDArray[Any],
+        groups: NDArray[np.str_] | None,
+        rng: np.random.Generator,
+    ) -> NDArray[np.float64]:
+        """See ``ThresholdRule``."""
+        return choose_thresholds(self, labels, probabilities, groups, rng)
+
+    def counts(self, ranked: Sequence[RankedClass], rng: np.random.Generator) -> NDArray[np.float64]:
+        """See ``CountRule``."""
+        said = np.stack([np.maximum(1.0, part.rule.counts(ranked, rng)) for part in self.parts])
+        positives = np.array([one.n_positive_units for one in ranked], dtype=np.float64)
+        weights = np.stack([part.weights(positives) for part in self.parts])
+        return np.average(said, axis=0, weights=weights)
+
+
+def auto_thresholds(beta: float = 1.0) -> AveragedThresholds:
+    """What ``auto`` is where the metric splits by class."""
+    return AveragedThresholds(
+        (
+            Part(HalvesThresholds(beta=beta), per_positives=25.0),
+            Part(PlugInThresholds("platt", beta=beta)),
+            Part(PlugInThresholds("beta", beta=beta)),
+            Part(PriorThresholds()),
+        )
+    )
