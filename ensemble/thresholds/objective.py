@@ -39,6 +39,19 @@ class ScoreOfThresholds:
         return 0.0 if np.isnan(score) else score
 
 
+class RowScoreOfThresholds:
+    """``metric.score(labels, decide(probabilities, thresholds))`` for metrics of whole rows: a pass over all rows."""
+
+    def __init__(self, labels: NDArray[np.float64], probabilities: NDArray[Any], metric: Metric) -> None:
+        """Keep. Arguments as for ``ScoreOfThresholds``, of ``sample_f1`` or ``subset_accuracy``."""
+        self._labels, self._scores, self._metric = labels, np.asarray(probabilities, dtype=np.float64), metric
+
+    def __call__(self, thresholds: NDArray[np.float64]) -> float:
+        """The score of the decisions at ``thresholds``, shape (C,); 0 if no row is labelled."""
+        score = self._metric.score(self._labels, self._scores >= thresholds)
+        return 0.0 if np.isnan(score) else score
+
+
 class MacroF1OfThresholds(ScoreOfThresholds):
     """``macro_f1(labels, decide(probabilities, thresholds))`` for fixed rows, at two binary searches a class."""
 

@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 from scipy.special import expit
 
 from ensemble.thresholds.calibration import Kind, calibrate, features_of
-from ensemble.thresholds.cuts import RankedClass, choose_thresholds
+from ensemble.thresholds.cuts import RankedClass, choose_thresholds, rank_classes
+from ensemble.thresholds.exact import NONE_POSITIVE
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,37 @@ class PlugInThresholds:
             [best_expected(one, expit(features_of(one.scores, self.kind) @ line), self.beta) for one, line in pairs],
             dtype=np.float64,
         )
+
+
+@dataclass(frozen=True)
+class EvenChance:
+    """Per class: where a calibration says 1/2. The best single decisions for accuracy, were labels independent.
+
+    Attributes:
+        kind: Platt's or the beta calibration.
+        pull: How many positives the fit pooled over classes counts as.
+    """
+
+    kind: Kind = "beta"
+    pull: float = 10.0
+
+    def fit(
+        self,
+        labels: NDArray[np.float64],
+        probabilities: NDArray[Any],
+        groups: NDArray[np.str_] | None,  # noqa: ARG002
+        rng: np.random.Generator,  # noqa: ARG002
+    ) -> NDArray[np.float64]:
+        """See ``ThresholdRule``."""
+        ranked = rank_classes(labels, probabilities)
+        thresholds = [NONE_POSITIVE if one.forced is None else one.forced for one in ranked]
+        open_classes = [number for number, one in enumerate(ranked) if one.forced is None]
+        chosen = [ranked[number] for number in open_classes]
+        lines = calibrate(chosen, self.kind, pull=self.pull) if chosen else ()
+        for number, one, line in zip(open_classes, chosen, lines, strict=True):
+            count = int(np.count_nonzero(features_of(one.scores, self.kind) @ line >= 0.0))
+            thresholds[number] = one.threshold_selecting(count) if count else NONE_POSITIVE
+        return np.array(thresholds, dtype=np.float64)
 
 
 def best_expected(one: RankedClass, calibrated: NDArray[np.float64], beta: float) -> int:

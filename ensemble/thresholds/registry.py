@@ -6,9 +6,12 @@ from collections.abc import Callable
 
 from ensemble.errors import DataError
 from ensemble.metric import Metric
-from ensemble.thresholds.average import auto_thresholds
+from ensemble.thresholds.ascent import AscentThresholds
+from ensemble.thresholds.average import AveragedThresholds, Part, auto_thresholds
+from ensemble.thresholds.decider import NO_LABEL_RULES, ByExpectedF1, ByThresholds, DecisionRule, LabelRules
 from ensemble.thresholds.halves import HalvesThresholds
-from ensemble.thresholds.plugin import PlugInThresholds
+from ensemble.thresholds.micro import MicroPlugIn, MicroThresholds
+from ensemble.thresholds.plugin import EvenChance, PlugInThresholds
 from ensemble.thresholds.prior import PriorThresholds
 from ensemble.thresholds.rules import ExactThresholds, FixedThreshold, GlobalThreshold, OptunaThresholds, ThresholdRule
 
@@ -59,6 +62,53 @@ def _check(name: str) -> None:
         raise DataError(f"threshold rule: expected one of {', '.join(THRESHOLD_RULES)}, got {name!r}")
 
 
+def decision_rule(name: str, *, metric: Metric, label_rules: LabelRules = NO_LABEL_RULES) -> DecisionRule:
+    """The rule of that name, with rules on the labels of an image applied after it.
+
+    ``auto`` for ``sample_f1`` decides image by image; everything else is thresholds.
+
+    Args:
+        name: One of ``THRESHOLD_RULES``.
+        metric: What is maximised.
+        label_rules: What is known about which labels come together.
+
+    Raises:
+        DataError: There is no such rule, or none for this metric.
+    """
+    _check(name)
+    if name == "auto" and metric.name == "sample_f1":
+        return ByExpectedF1(label_rules=label_rules)
+    return ByThresholds(threshold_rule(name, metric=metric), label_rules)
+
+
+_COUPLED: dict[str, dict[str, Callable[[Metric], ThresholdRule]]] = {
+    "micro_f1": {
+        "exact": lambda _: MicroThresholds(),
+        "platt": lambda _: MicroPlugIn("platt"),
+        "beta": lambda _: MicroPlugIn("beta"),
+        "auto": lambda _: AveragedThresholds((Part(MicroThresholds()), Part(MicroPlugIn("beta")))),
+    },
+    "sample_f1": {"exact": AscentThresholds, "auto": AscentThresholds},
+    "subset_accuracy": {
+        "exact": AscentThresholds,
+        "platt": lambda _: EvenChance("platt"),
+        "beta": lambda _: EvenChance("beta"),
+        "auto": lambda metric: AveragedThresholds((Part(AscentThresholds(metric)), Part(EvenChance("beta")))),
+    },
+}
+
+
 def _coupled(name: str, metric: Metric) -> ThresholdRule:
-    """Metrics that couple classes have optimisers of their own; they are looked up here."""
-    raise DataError(f"threshold rule {name!r} works class by class, {metric.title} does not: use 'fixed'")
+    """Metrics that couple classes have optimisers of their own.
+
+    ``exact`` is exact for micro-F1. For metrics of whole rows it is the best that climbing class by class reaches.
+    """
+    if name == "optuna":
+        return OptunaThresholds(metric=metric, start=_coupled("exact", metric))
+    known = _COUPLED[metric.name]
+    if name not in known:
+        raise DataError(
+            f"threshold rule {name!r} works class by class, {metric.title} does not: "
+            f"expected one of {', '.join(['fixed', *known, 'optuna'])}"
+        )
+    return known[name](metric)

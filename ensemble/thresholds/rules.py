@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from ensemble.metric import Metric
 from ensemble.search import maximise
 from ensemble.thresholds.exact import exact_thresholds, global_threshold
-from ensemble.thresholds.objective import ScoreOfThresholds
+from ensemble.thresholds.objective import RowScoreOfThresholds, ScoreOfThresholds
 
 MACRO_F1 = Metric("macro_f1")
 
@@ -112,7 +112,7 @@ class OptunaThresholds:
         start: The rule whose answer is tried first; None: a cold start.
         class_names: How the study names the thresholds; None: by number.
         journal: Where to keep the study; None: it is forgotten.
-        metric: What is maximised; one that is made of each class's counts.
+        metric: What is maximised.
     """
 
     trials: int = 100
@@ -132,5 +132,6 @@ class OptunaThresholds:
         names = self.class_names or [f"class {number}" for number in range(labels.shape[1])]
         seed = int(rng.integers(2**31))
         start = None if self.start is None else self.start.fit(labels, probabilities, groups, rng)
-        objective = ScoreOfThresholds(labels, probabilities, self.metric)
+        by_row = self.metric.name in ("sample_f1", "subset_accuracy")
+        objective = (RowScoreOfThresholds if by_row else ScoreOfThresholds)(labels, probabilities, self.metric)
         return maximise(objective, names, trials=self.trials, seed=seed, start=start, journal=self.journal)

@@ -47,8 +47,8 @@ def test_another_name_is_refused() -> None:
 @pytest.mark.parametrize("metric", COUPLED)
 def test_a_rule_that_works_class_by_class_is_refused_where_classes_couple(metric: str) -> None:
     assert rule_of("fixed", metric) == FixedThreshold()
-    with pytest.raises(DataError, match=r"'exact' works class by class, .* does not: use 'fixed'"):
-        rule_of("exact", metric)
+    with pytest.raises(DataError, match=r"'prior' works class by class, .* does not: expected one of fixed, exact"):
+        rule_of("prior", metric)
 
 
 @pytest.mark.parametrize("metric", PER_CLASS)
