@@ -101,9 +101,10 @@ def _logit_of_mean(
     for member, weight, is_logits in zip(members, weights, are_logits, strict=True):
         values = member.astype(np.float64)
         if is_logits:
-            beyond = np.abs(values) > _LARGEST_EXPONENT
-            extreme |= beyond
-            odds = np.exp(np.clip(values, -_LARGEST_EXPONENT, _LARGEST_EXPONENT, out=values), out=values)
+            if member.size and max(member.max(), -member.min()) > _LARGEST_EXPONENT:
+                extreme |= np.abs(values) > _LARGEST_EXPONENT
+                np.clip(values, -_LARGEST_EXPONENT, _LARGEST_EXPONENT, out=values)
+            odds = np.exp(values, out=values)
             share = weight / (1.0 + odds)
             negative += share
             positive += np.multiply(odds, share, out=odds)

@@ -73,35 +73,50 @@ def choose_cells(
     """
     n_classes = labels.shape[1]
     limit = most or int(np.clip(CELLS // max(n_classes, 1), FEWEST, MOST))
-    return [_cells(stack.logits[:, :, one], labels[:, one], rng, limit) for one in range(n_classes)]
+    labelled = ~np.isnan(labels)
+    if (labelled.sum(axis=0) <= limit).all():
+        return [_all(stack.logits[:, :, one], labels[:, one]) for one in range(n_classes)]
+    heights = _heights(stack, labelled)
+    columns = range(n_classes)
+    return [_chosen(stack.logits[:, :, one], labels[:, one], heights[:, one], limit=limit, rng=rng) for one in columns]
 
 
-def _cells(
-    logits: NDArray[np.float32], labels: NDArray[np.float64], rng: np.random.Generator, limit: int
+def _all(logits: NDArray[np.float32], labels: NDArray[np.float64]) -> ClassCells:
+    positive, negative = np.flatnonzero(labels == 1), np.flatnonzero(labels == 0)
+    return ClassCells(logits[:, np.concatenate([positive, negative])], len(positive), len(negative))
+
+
+def _chosen(
+    logits: NDArray[np.float32],
+    labels: NDArray[np.float64],
+    heights: NDArray[np.float32],
+    *,
+    limit: int,
+    rng: np.random.Generator,
 ) -> ClassCells:
     positive, negative = np.flatnonzero(labels == 1), np.flatnonzero(labels == 0)
     n_positives, n_negatives = len(positive), len(negative)
     if n_positives + n_negatives <= limit:
-        return ClassCells(logits[:, np.concatenate([positive, negative])], n_positives, n_negatives)
+        return _all(logits, labels)
     room = max(limit - n_negatives, limit // 2)
     positive = positive if n_positives <= room else rng.choice(positive, room, replace=False)
-    sure, others = _negatives(logits, negative, rng, limit - len(positive))
-    chosen = np.concatenate([positive, sure, others])
+    room = limit - len(positive)
+    sure, others = negative, negative[:0]
+    if n_negatives > room:
+        order = negative[np.argpartition(heights[negative], n_negatives - room // 2)]
+        sure, others = order[n_negatives - room // 2 :], order[: n_negatives - room // 2]
+        others = rng.choice(others, room - len(sure), replace=False)
+    rows = logits[:, np.concatenate([positive, sure, others])]
     positive_rows = n_positives / len(positive) if len(positive) else 1.0
     other_rows = (n_negatives - len(sure)) / len(others) if len(others) else 1.0
-    return ClassCells(logits[:, chosen], len(positive), len(sure), positive_rows, other_rows)
+    return ClassCells(rows, len(positive), len(sure), positive_rows, other_rows)
 
 
-def _negatives(
-    logits: NDArray[np.float32], negative: NDArray[np.intp], rng: np.random.Generator, room: int
-) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Those that members rank highest, for half of the room, and a random part of the others."""
-    if len(negative) <= room:
-        return negative, negative[:0]
-    height = np.zeros(len(negative))
-    for member in logits:
-        scores = member[negative]
-        height += (scores - scores.mean(dtype=np.float64)) / max(float(scores.std(dtype=np.float64)), 1e-12)
-    order = np.argpartition(height, len(height) - room // 2)
-    highest, rest = order[len(height) - room // 2 :], order[: len(height) - room // 2]
-    return negative[highest], negative[rng.choice(rest, room - len(highest), replace=False)]
+def _heights(stack: MemberStack, labelled: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """How high members rank a row on a class, shape (N, C): the sum of their logits, each on a scale of its own."""
+    heights = np.zeros(labelled.shape, dtype=np.float32)
+    some = slice(None, None, max(len(labelled) // FEWEST, 1))
+    for member in stack.logits:
+        spread = np.std(member[some], axis=0, dtype=np.float64, where=labelled[some])
+        heights += member * np.where(spread > 0, 1.0 / np.where(spread > 0, spread, 1.0), 0.0).astype(np.float32)
+    return heights
