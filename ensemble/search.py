@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import uuid4
@@ -14,11 +15,13 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     import optuna
 
-_STUDY = "thresholds"
+_LEAST = 1e-12  # of a number whose logarithm is taken
+
+Objective = Callable[[NDArray[np.float64]], float]
 
 
 def maximise(
-    objective: Callable[[NDArray[np.float64]], float],
+    objective: Objective,
     names: Sequence[str],
     *,
     trials: int,
@@ -39,24 +42,80 @@ def maximise(
     Returns:
         Shape (D,): the best point; of equals, the first that was tried.
     """
-    import optuna  # noqa: PLC0415 - costs half a second
+    first = None if start is None else np.clip(start, 0.0, 1.0)
 
     def score(trial: optuna.Trial) -> float:
-        return objective(np.array([trial.suggest_float(name, 0.0, 1.0) for name in names]))
+        return objective(_suggested(trial, names))
 
-    with _quiet():
-        storage = optuna.storages.InMemoryStorage()
-        sampler = optuna.samplers.TPESampler(seed=seed)
-        study = optuna.create_study(study_name=_STUDY, direction="maximize", sampler=sampler, storage=storage)
-        if start is not None:
-            study.enqueue_trial(dict(zip(names, np.clip(start, 0.0, 1.0).tolist(), strict=True)))
-        study.optimize(score, n_trials=trials)
-        if journal is not None:
-            _keep(storage, journal)
-    return np.array([study.best_params[name] for name in names], dtype=np.float64)
+    return _Search("thresholds", names, trials, seed, journal).run(score, first)
 
 
-def _keep(storage: optuna.storages.BaseStorage, journal: Path) -> None:
+def maximise_weights(
+    objective: Objective,
+    names: Sequence[str],
+    *,
+    trials: int,
+    seed: int,
+    start: NDArray[np.float64] | None = None,
+    journal: Path | None = None,
+) -> NDArray[np.float64]:
+    r"""Search weights, >= 0 and with sum 1, that maximise ``objective``.
+
+    Searched are numbers :math:`u` in (0, 1]; the weights are :math:`w_d = \log u_d / \sum_e \log u_e`, which are even
+    over all weights where the numbers are even over (0, 1). The study shows the numbers as parameters, and the weights
+    as the attribute ``weights`` of a trial. Arguments as for ``maximise``; ``start`` is a point of weights.
+
+    Source: Optuna's FAQ on proportions, https://optuna.readthedocs.io/en/stable/faq.html.
+
+    Returns:
+        Shape (D,): the best weights; of equals, the first that were tried.
+    """
+    first = None if start is None else np.exp(-np.asarray(start) * len(names))
+
+    def score(trial: optuna.Trial) -> float:
+        weights = _as_weights(_suggested(trial, names))
+        trial.set_user_attr("weights", dict(zip(names, weights.tolist(), strict=True)))
+        return objective(weights)
+
+    return _as_weights(_Search("weights", names, trials, seed, journal).run(score, first))
+
+
+def _as_weights(numbers: NDArray[np.float64]) -> NDArray[np.float64]:
+    logs = np.maximum(-np.log(np.maximum(numbers, _LEAST)), _LEAST)
+    return np.asarray(logs / logs.sum(), dtype=np.float64)
+
+
+def _suggested(trial: optuna.Trial, names: Sequence[str]) -> NDArray[np.float64]:
+    return np.array([trial.suggest_float(name, 0.0, 1.0) for name in names])
+
+
+@dataclass(frozen=True)
+class _Search:
+    """A study of numbers in [0, 1], by the name that ``optuna-dashboard`` shows."""
+
+    study: str
+    names: Sequence[str]
+    trials: int
+    seed: int
+    journal: Path | None
+
+    def run(self, score: Callable[[optuna.Trial], float], start: NDArray[np.float64] | None) -> NDArray[np.float64]:
+        """The best numbers, shape (D,)."""
+        import optuna  # noqa: PLC0415 - costs half a second
+
+        with _quiet():
+            storage = optuna.storages.InMemoryStorage()
+            sampler = optuna.samplers.TPESampler(seed=self.seed)
+            study = optuna.create_study(study_name=self.study, direction="maximize", sampler=sampler, storage=storage)
+            if start is not None:
+                study.enqueue_trial(dict(zip(self.names, start.tolist(), strict=True)))
+            study.optimize(score, n_trials=self.trials)
+            if self.journal is not None:
+                _keep(storage, self.study, self.journal)
+        return np.array([study.best_params[name] for name in self.names], dtype=np.float64)
+
+
+def _keep(storage: optuna.storages.BaseStorage, study_name: str, journal: Path) -> None:
     """Copy the finished study into a journal file, whole or not at all."""
     import optuna  # noqa: PLC0415
     from optuna.storages import JournalStorage  # noqa: PLC0415
@@ -66,7 +125,7 @@ def _keep(storage: optuna.storages.BaseStorage, journal: Path) -> None:
     temporary = journal.with_name(f".{journal.name}.{uuid4().hex}.tmp")
     try:
         kept = JournalStorage(JournalFileBackend(str(temporary)))
-        optuna.copy_study(from_study_name=_STUDY, from_storage=storage, to_storage=kept)
+        optuna.copy_study(from_study_name=study_name, from_storage=storage, to_storage=kept)
         temporary.replace(journal)
     finally:
         temporary.unlink(missing_ok=True)

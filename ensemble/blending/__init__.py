@@ -1,21 +1,45 @@
-"""Blending: find members, join their tables by id and class name, and average them. No torch."""
+"""Blending: find members, join their tables by id and class name, and combine them. No torch."""
 
 from ensemble.blending.align import align_table, join_members
 from ensemble.blending.combine import mean_of_probabilities, uniform_weights
+from ensemble.blending.convex import ClassWeights, Convex
 from ensemble.blending.copies import Copy, find_copies
+from ensemble.blending.greedy import Greedy
+from ensemble.blending.mean import Mean, MeanLogits, MeanOfLogits, WeightedMean
 from ensemble.blending.members import Member, choose_members, read_member
+from ensemble.blending.ranks import MeanOfRanks, MeanRanks
+from ensemble.blending.registry import COMBINATIONS, combination_rule
+from ensemble.blending.rules import Combination, CombinationRule
 from ensemble.blending.source import Source, open_source
+from ensemble.blending.stack import MemberStack, stack_members
+from ensemble.blending.weight_search import OptunaWeights
 
 __all__ = [
+    "COMBINATIONS",
+    "ClassWeights",
+    "Combination",
+    "CombinationRule",
+    "Convex",
     "Copy",
+    "Greedy",
+    "Mean",
+    "MeanLogits",
+    "MeanOfLogits",
+    "MeanOfRanks",
+    "MeanRanks",
     "Member",
+    "MemberStack",
+    "OptunaWeights",
     "Source",
+    "WeightedMean",
     "align_table",
     "choose_members",
+    "combination_rule",
     "find_copies",
     "join_members",
     "mean_of_probabilities",
     "open_source",
     "read_member",
+    "stack_members",
     "uniform_weights",
 ]

@@ -9,6 +9,8 @@ from ensemble.evaluation.bootstrap import (
     score_interval,
 )
 from ensemble.evaluation.comparison import compare_members
+from ensemble.evaluation.chain import Chain, ChainRule, FittedChain, cross_fit_chain
+from ensemble.evaluation.chooser import AUTO, AutoChain, ChosenChain, TriedCombination
 from ensemble.evaluation.crossfit import CrossFit, cross_fit, fit_on_all
 from ensemble.evaluation.resampling import resampled_totals
 from ensemble.evaluation.rows import LabelledRows
@@ -16,14 +18,22 @@ from ensemble.evaluation.rules import Candidate, candidates, try_rules
 from ensemble.evaluation.scorecard import Scorecard, score_blend
 
 __all__ = [
+    "AUTO",
+    "AutoChain",
     "Candidate",
+    "Chain",
+    "ChainRule",
+    "ChosenChain",
     "CrossFit",
+    "FittedChain",
     "LabelledRows",
     "Scorecard",
     "bootstrap_macro_f1",
+    "TriedCombination",
     "candidates",
     "compare_members",
     "cross_fit",
+    "cross_fit_chain",
     "fit_on_all",
     "group_counts",
     "interval_of",
