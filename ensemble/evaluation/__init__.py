@@ -4,8 +4,10 @@ from ensemble.evaluation.crossfit import CrossFit, cross_fit, fit_on_all
 from ensemble.evaluation.rows import LabelledRows
 from ensemble.evaluation.rules import Candidate, candidates, try_rules
 from ensemble.evaluation.scorecard import Scorecard, score_blend
+from ensemble.evaluation.wishes import BlendWishes
 
 __all__ = [
+    "BlendWishes",
     "Candidate",
     "CrossFit",
     "LabelledRows",

@@ -14,6 +14,7 @@ from ensemble.evaluation.classes import class_results
 from ensemble.evaluation.crossfit import cross_fit, fit_on_all
 from ensemble.evaluation.rows import LabelledRows
 from ensemble.evaluation.rules import Candidate, candidates, try_rules
+from ensemble.evaluation.wishes import BlendWishes, check_wishes
 from ensemble.metrics import macro_f1
 from ensemble.oracle import oracle_macro_f1
 from ensemble.predictions import PredictionTable
@@ -45,20 +46,25 @@ class Scorecard:
         return decide(self.tables["test"].probabilities(), self.thresholds) if "test" in self.tables else None
 
 
-def score_blend(source: Source, *, trials: int = 100, seed: int = 0, paths: BlendPaths | None = None) -> Scorecard:
+def score_blend(source: Source, wishes: BlendWishes | None = None, *, paths: BlendPaths | None = None) -> Scorecard:
     """Average the members, choose thresholds, and score all of it.
 
     Args:
         source: Members and the rows they are scored on.
-        trials: Of each Optuna study; 0 leaves these out.
-        seed: The only source of chance.
+        wishes: What is maximised and by which rules; None: ``BlendWishes()``.
         paths: Where the Optuna studies are kept; None: nowhere.
+
+    Raises:
+        DataError: The wishes cannot be met.
     """
+    wishes = wishes or BlendWishes()
+    check_wishes(wishes)
+    seed = wishes.seed
     rows = LabelledRows(source.labels, source.folds, source.groups)
     weights = uniform_weights(len(source.members))
     tables = _blended(source, weights)
     probabilities = tables["oof"].probabilities()
-    tried = candidates(source.class_names, trials=trials, paths=paths)
+    tried = candidates(source.class_names, trials=wishes.trials, paths=paths)
     rule = next(candidate for candidate in tried if candidate.name == CHOSEN_RULE).rule
     thresholds = fit_on_all(rule, probabilities, rows=rows, seed=seed)
     fitted = cross_fit(rule, probabilities, rows=rows, seed=seed)

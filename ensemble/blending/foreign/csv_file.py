@@ -15,6 +15,8 @@ from ensemble.blending.foreign.arrow import stacked, texts_of
 from ensemble.blending.foreign.table import OpenTable, id_column_of
 from ensemble.tables import EMPTY_VALUES, number_column, read_table, read_text, separator_of
 
+_HEAD = 1_000_000  # characters that a header may take
+
 
 def open_csv(path: Path) -> OpenTable:
     """Open a CSV file, in any of the spellings that ``read_table`` takes.
@@ -24,7 +26,7 @@ def open_csv(path: Path) -> OpenTable:
     """
     text = read_text(path)
     separator = separator_of(text)
-    rows = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
+    rows = csv.reader(io.StringIO(text[:_HEAD], newline=""), delimiter=separator)
     try:
         written = next(dropwhile(lambda row: not row, rows), [])
     except csv.Error:

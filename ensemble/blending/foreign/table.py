@@ -36,6 +36,11 @@ class OpenTable:
     scale: Scale | None = None
     notes: Mapping[str, str] = field(default_factory=dict)
 
+    @property
+    def where(self) -> str:
+        """The file with its folder's name: a member's tables of training and test rows are called alike."""
+        return f"{self.path.parent.name}/{self.path.name}"
+
 
 def id_column_of(path: Path, header: Sequence[str]) -> str:
     """The column of the ids: ``id`` or ``image_id``, else the first one.
