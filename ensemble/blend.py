@@ -114,7 +114,7 @@ def main(argv: Sequence[str]) -> int:
 
 def _check_form(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None:
     """The two forms of the command share no files."""
-    given = [name for name in (*_OURS, *_FOREIGN) if getattr(args, name)]
+    given = [name for name in (*_OURS, *_FOREIGN) if not (getattr(args, name) is None or getattr(args, name) is False)]
     strangers = [name for name in given if name in (_FOREIGN if args.oof is None else _OURS)]
     flags = ", ".join("--" + name.replace("_", "-") for name in strangers)
     if strangers and args.oof is None:
@@ -147,7 +147,7 @@ def _blend(args: argparse.Namespace) -> int:
 
     wishes, submission = _wishes(args), _submission_path(args)
     source, runs = open_source(args.runs or Path("runs"), args.members, data=args.data)
-    paths = runs.blend(args.name or "blend")
+    paths = runs.blend(_name(args))
     card = score_blend(source, wishes, paths=paths)
     write_blend(paths, source=source, card=card)
     refusal = write_submission_files(submission, source=source, card=card)
@@ -164,17 +164,20 @@ def _blend_tables(args: argparse.Namespace) -> int:
 
     from ensemble.blending import TableFiles, TableOptions, source_of_tables
     from ensemble.evaluation import score_blend
-    from ensemble.report.out_folder import out_folder, write_out_folder
+    from ensemble.files import locked
+    from ensemble.report.out_folder import open_out_folder, write_out_folder
     from ensemble.report.terminal import print_report
 
     wishes = _wishes(args)
     given = {name: getattr(args, name) for name in ("labels", "groups", "folds", "test", "test_groups", "template")}
     files = TableFiles(args.oof, members=tuple(args.members), **given)
     options = TableOptions(args.scale, args.only_common_rows, args.ignore_extra_columns, args.n_folds, args.seed)
-    with out_folder(args.out, inputs=[path for path in (args.oof, args.test) if path is not None]) as paths:
-        source = source_of_tables(files, options)
+    inputs = [path for name, path in {"oof": args.oof, **given}.items() if path is not None and name != "folds"]
+    paths = open_out_folder(args.out, inputs=inputs)
+    source = source_of_tables(files, options)
+    with locked(paths.lock):
         card = score_blend(source, wishes, paths=paths)
-        refusal = write_out_folder(paths, source=source, card=card, folds_given=args.folds is not None)
+        refusal = write_out_folder(paths, source=source, card=card, folds=args.folds)
     print_report(card.result, Console(highlight=False))
     for remark in source.remarks:
         print(f"remark      {remark}")
@@ -185,11 +188,15 @@ def _blend_tables(args: argparse.Namespace) -> int:
     return EXIT_DONE
 
 
+def _name(args: argparse.Namespace) -> str:
+    return "blend" if args.name is None else str(args.name)
+
+
 def _submission_path(args: argparse.Namespace) -> Path:
     from ensemble.errors import DataError
     from ensemble.runs import check_folder, check_name
 
-    name = check_name(args.name or "blend", "the blend name")
+    name = check_name(_name(args), "the blend name")
     path: Path = args.submission or Path("submissions") / f"{name}.csv"
     if path.suffix == ".json":
         raise DataError(f"--submission {path}: expected a .csv or .txt file; the .json beside it says how it was made")

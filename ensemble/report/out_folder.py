@@ -2,42 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 
 from ensemble.blending import Source
 from ensemble.blending.foreign.folds import folds_text
 from ensemble.errors import ArtefactError, DataError, first_few
 from ensemble.evaluation import Scorecard
-from ensemble.files import locked, read_json, write_text
+from ensemble.files import read_json, write_text
 from ensemble.report.artefacts import BLEND_VERSION, write_blend, write_decisions
 from ensemble.runs import SPLITS, BlendPaths, check_folder
 
 
-@contextmanager
-def out_folder(folder: Path, *, inputs: Sequence[Path]) -> Iterator[BlendPaths]:
-    """Hold the folder while a blend is made in it.
+def open_out_folder(folder: Path, *, inputs: Sequence[Path]) -> BlendPaths:
+    """Where everything will go, looked at before anything is read. Nothing is made yet.
 
     Args:
-        folder: It is made if it is missing.
-        inputs: Folders of tables, which must not hold it: its tables would be read as members the next time.
+        folder: It may be missing.
+        inputs: The files and folders that are read. A folder must not hold ``folder``: our tables would be members the
+            next time. A file must not be one that is written, but for folds that we made earlier.
 
     Raises:
-        DataError: It lies in one of the inputs, cannot be a folder, or holds files of our names that are not ours.
-        ArtefactError: Another process works in it.
+        DataError: The folder cannot be used so, or holds files of our names that are not ours.
     """
     paths = BlendPaths(folder)
     check_folder(folder, "--out")
+    written = {path.resolve() for path in (paths.summary, paths.submission, paths.report)}
     for given in inputs:
-        if folder.resolve().is_relative_to(given.resolve()):
+        if given.is_dir() and folder.resolve().is_relative_to(given.resolve()):
             raise DataError(
-                f"--out {folder}: expected a folder outside of {given}, for what is read is never written to. Give "
-                "another --out"
+                f"--out {folder}: expected a folder outside of {given}, whose tables are read. Give another --out"
             )
+        if given.resolve() in written:
+            raise DataError(f"--out {folder}: {given} would be overwritten. Move it, or give another --out")
     _refuse_foreign_files(paths)
-    with locked(paths.lock):
-        yield paths
+    return paths
 
 
 def _refuse_foreign_files(paths: BlendPaths) -> None:
@@ -59,14 +58,14 @@ def _is_blend(path: Path) -> bool:
     return content.get("version") == BLEND_VERSION and "class_names" in content and "thresholds" in content
 
 
-def write_out_folder(paths: BlendPaths, *, source: Source, card: Scorecard, folds_given: bool) -> str | None:
+def write_out_folder(paths: BlendPaths, *, source: Source, card: Scorecard, folds: Path | None = None) -> str | None:
     """Write folds, submission, blended tables, and last of all ``blend.json``.
 
     Args:
         paths: Of the folder.
         source: Members and rows.
         card: The blend.
-        folds_given: The folds are the user's own, so they are not written.
+        folds: The user's own, which are not written; None: they were made.
 
     Returns:
         None; or why there is no submission.
@@ -74,10 +73,12 @@ def write_out_folder(paths: BlendPaths, *, source: Source, card: Scorecard, fold
     Raises:
         DataError: The template cannot be used, or asks for rows that were not predicted.
     """
-    for stale in (paths.summary, paths.submission, paths.folds, paths.report):
+    for stale in (paths.summary, paths.submission, paths.report):
         stale.unlink(missing_ok=True)
-    if not folds_given:
+    if folds is None:
         write_text(paths.folds, folds_text(source.image_ids, source.groups, source.folds))
+    elif folds.resolve() != paths.folds.resolve():
+        paths.folds.unlink(missing_ok=True)
     refusal = write_decisions(paths.submission, source=source, card=card)
     write_blend(paths, source=source, card=card)
     return refusal

@@ -37,10 +37,11 @@ def made_folds(
     Raises:
         FoldError: There are too few rows or groups, or ``seed`` is negative.
     """
+    wanted = DEFAULT_N_FOLDS if n_folds is None else n_folds
     order = np.argsort(image_ids, kind="stable")
     folds = np.empty(len(order), dtype=np.int16)
     folds[order] = stratified_group_folds(
-        labels[order], None if groups is None else groups[order], n_folds=n_folds or DEFAULT_N_FOLDS, seed=seed
+        labels[order], None if groups is None else groups[order], n_folds=wanted, seed=seed
     )
     return folds
 

@@ -48,10 +48,10 @@ def open_npz(path: Path) -> OpenTable:
 def _read_npz(path: Path) -> dict[str, NDArray[Any]]:
     """The arrays that are looked at, never unpickled."""
     wanted = ("id", "class_names", *SCALES)
+    if not zipfile.is_zipfile(path):
+        raise DataError(f"{path}: expected an NPZ file, as numpy.savez writes it, got another kind of file")
     try:
         with np.load(path, allow_pickle=False) as file:
-            if not isinstance(file, np.lib.npyio.NpzFile):
-                raise DataError(f"{path}: expected an NPZ file, got a single array. Write it with numpy.savez")
             return {name: file[name] for name in wanted if name in file.files}
     except (ValueError, OSError, EOFError, MemoryError, zipfile.BadZipFile) as error:
         hint = (
