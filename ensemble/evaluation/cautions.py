@@ -122,7 +122,10 @@ def _differs(result: ClassResult) -> bool:
 
 def _copies(source: Source) -> Iterator[str]:
     for copy in find_copies(source.tables("oof")):
-        where = "are copies of one another" if copy.whole else f"are identical in {_listed(copy.class_names)}"
+        classes = "" if copy.whole else f" in {_listed(copy.class_names)}"
+        where = "are copies of one another" if copy.whole else f"are identical{classes}"
+        if copy.rescaled:
+            where = f"put all rows into the same order{classes}, as one rescaled would"
         yield f"members {copy.first!r} and {copy.second!r} {where}: the same opinion counts twice"
 
 

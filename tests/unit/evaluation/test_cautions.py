@@ -127,6 +127,16 @@ def test_picked_epochs_and_copies_are_named() -> None:
     assert found[1] == "members 'm' and 'n' are copies of one another: the same opinion counts twice"
 
 
+def test_a_rescaled_copy_is_named() -> None:
+    one = source(half())
+    member = one.members[0]
+    cooled = replace(member.tables["oof"], values=member.tables["oof"].values / 2)
+    found = warnings_of(replace(one, members=(member, Member("n", {"oof": cooled}, {}))))
+    assert found[0] == (
+        "members 'm' and 'n' put all rows into the same order, as one rescaled would: the same opinion counts twice"
+    )
+
+
 def test_a_member_that_is_clearly_better_alone_is_named() -> None:
     blend = Scores(cross_fitted=0.80, in_sample=0.82, at_half=0.7, holdout=None)
     members = [
