@@ -80,9 +80,10 @@ def join_tables(opened: Mapping[str, OpenTable], wanted: Wanted, *, options: Tab
 def _read(name: str, table: OpenTable, wanted: Wanted, *, options: TableOptions, notes: Notes) -> tuple[Match, Numbers]:
     image_ids, values = table.load(wanted.class_names)
     where = table.where
-    notes.problems += unusable_ids(image_ids, where=where)
     match = match_ids(image_ids, wanted.image_ids)
-    notes.problems += _row_problems(where, match, wanted, options)
+    if len(match.missing) or len(image_ids) != len(wanted.image_ids):
+        notes.problems += unusable_ids(image_ids, where=where)
+        notes.problems += _row_problems(where, match, wanted, options)
     present = match.rows >= 0
     scale = table.scale or options.scale or "probabilities"
     ids = wanted.image_ids[present]

@@ -11,6 +11,8 @@ from ensemble.blending.stack import logits_of
 from ensemble.errors import first_few
 from ensemble.predictions import PredictionTable, Scale
 
+_LOOKED_AT_FIRST = 64
+
 
 @dataclass(frozen=True, eq=False)
 class Numbers:
@@ -72,8 +74,14 @@ class Numbers:
 
     def _is_label(self, column: int, labels: NDArray[np.float64]) -> bool:
         labelled = ~np.isnan(labels[:, column])
+        if not self._may_be_answers(column, labelled):
+            return False
         truth = labels[labelled, column]
         return bool(len(truth)) and 0 < truth.mean() < 1 and np.array_equal(self.values[labelled, column], truth)
+
+    def _may_be_answers(self, column: int, labelled: NDArray[np.bool_]) -> bool:
+        """A look at a few labelled rows, which spares nearly every column the look at all."""
+        return len(np.unique(self.values[np.flatnonzero(labelled)[:_LOOKED_AT_FIRST], column])) <= 2
 
     def oddities(self, name: str, labels: NDArray[np.float64]) -> list[str]:
         """Warnings of columns that are the same in every row, or that are the labels in another spelling.
@@ -99,6 +107,8 @@ class Numbers:
 
     def _follows(self, column: int, labels: NDArray[np.float64]) -> bool:
         values, truth = self.values[:, column], labels[:, column]
+        if not self._may_be_answers(column, ~np.isnan(truth)):
+            return False
         ends = [
             (values[truth == label].min(initial=np.inf), values[truth == label].max(initial=-np.inf))
             for label in (0, 1)

@@ -196,6 +196,8 @@ def test_answers_are_no_predictions(tables):
     labels = tables.labels.copy()
     labels[::3, 1] = np.nan
     tables.write(tables.files.labels, tables.ids, labels)
+    values[::3, 1] = tables.said["one"][::3, 1]
+    tables.write(tables.files.oof / "one.csv", tables.ids, values)
     with pytest.raises(DataError, match=r"column equals the label column of that name: 'right'"):
         tables.read()
     labels[:, 1] = 0
