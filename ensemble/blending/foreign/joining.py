@@ -113,7 +113,8 @@ def _row_problems(where: str, match: Match, wanted: Wanted, options: TableOption
         said.append(f"{counted(len(match.foreign), 'id')} not in {wanted.source}: {first_few(match.foreign)}")
     if not said:
         return []
-    remedy = ". Mend the rows" if lenient else ". Mend the rows, or take those that all have: --only-common-rows"
+    helpless = lenient or (wanted.whole and len(match.missing) > 0)
+    remedy = ". Mend the rows" if helpless else ". Mend the rows, or take those that all have: --only-common-rows"
     return [f"{where}: {'; '.join(said)}{why_not(match.missing, match.foreign) or remedy}"]
 
 
