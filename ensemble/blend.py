@@ -1,4 +1,4 @@
-"""Blend finished members: ``python -m ensemble.blend``."""
+"""Blend members: ``python -m ensemble.blend``."""
 
 from __future__ import annotations
 
@@ -6,48 +6,135 @@ import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ensemble.command import run_command, whole_number
 from ensemble.errors import EXIT_DONE
+
+if TYPE_CHECKING:
+    from ensemble.evaluation import BlendWishes
 
 _EXAMPLES = """examples:
   python -m ensemble.blend                          all finished members of the only dataset
   python -m ensemble.blend vgg14 lstm --name two    two of them: submissions/two.csv
   python -m ensemble.blend --data data/origin --trials 0
+  python -m ensemble.blend --oof tables --labels labels.csv --test test_tables --out blended
+                                                    tables from anywhere: see docs/tables.md
 
-Needs no torch: it reads the prediction tables that training left."""
+Needs no torch: it reads prediction tables."""
+
+_OURS = ("data", "runs", "name", "submission")
+_FOREIGN = (
+    "labels",
+    "groups",
+    "folds",
+    "n_folds",
+    "test",
+    "test_groups",
+    "template",
+    "scale",
+    "only_common_rows",
+    "ignore_extra_columns",
+    "out",
+)
 
 
 def build_parser() -> argparse.ArgumentParser:
     """The command's flags; they mean the same in every command."""
     parser = argparse.ArgumentParser(
         prog="python -m ensemble.blend",
-        description="Average members' probabilities, choose one threshold per class for macro-F1, score it honestly "
-        "and write the submission.",
+        description="Combine members' probabilities, choose one threshold per class, score it honestly and write the "
+        "submission.",
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("members", nargs="*", metavar="MEMBER", help="members to blend (default: all finished ones)")
-    parser.add_argument(
-        "--data", type=Path, metavar="DIR", help="the dataset's folder (default: the one that was trained on)"
+    parser.add_argument("members", nargs="*", metavar="MEMBER", help="members to blend (default: all)")
+    _add_ours(parser.add_argument_group("members that were trained here"))
+    _add_foreign(parser.add_argument_group("tables from anywhere (.csv, .parquet, .npz)"))
+    both = parser.add_argument_group("both")
+    both.add_argument(
+        "--metric",
+        default="macro_f1",
+        metavar="NAME",
+        help="macro_f1, weighted_f1, macro_fbeta, micro_f1, sample_f1 or subset_accuracy (default: macro_f1)",
     )
-    parser.add_argument(
-        "--runs", type=Path, default=Path("runs"), metavar="DIR", help="holds the members (default: runs)"
-    )
-    parser.add_argument("--name", default="blend", metavar="NAME", help="the blend's name (default: blend)")
-    parser.add_argument(
-        "--submission", type=Path, metavar="FILE", help="the file to send (default: submissions/NAME.csv)"
-    )
-    parser.add_argument(
+    both.add_argument("--beta", type=float, default=None, metavar="B", help="of macro_fbeta")
+    both.add_argument("--combine", default="auto", metavar="RULE", help="how to combine members (default: auto)")
+    both.add_argument("--thresholds", default="auto", metavar="RULE", help="how to choose thresholds (default: auto)")
+    both.add_argument(
         "--trials", type=whole_number, default=100, metavar="N", help="of each Optuna study; 0: none (default: 100)"
     )
-    parser.add_argument("--seed", type=int, default=0, metavar="N", help="of the Optuna studies (default: 0)")
+    both.add_argument(
+        "--seed", type=whole_number, default=0, metavar="N", help="the only source of chance (default: 0)"
+    )
     return parser
+
+
+def _add_ours(group: argparse._ArgumentGroup) -> None:
+    group.add_argument(
+        "--data", type=Path, metavar="DIR", help="the dataset's folder (default: the one that was trained on)"
+    )
+    group.add_argument("--runs", type=Path, metavar="DIR", help="holds the members (default: runs)")
+    group.add_argument("--name", metavar="NAME", help="the blend's name (default: blend)")
+    group.add_argument(
+        "--submission", type=Path, metavar="FILE", help="the file to send (default: submissions/NAME.csv)"
+    )
+
+
+def _add_foreign(group: argparse._ArgumentGroup) -> None:
+    group.add_argument(
+        "--oof", type=Path, metavar="DIR", help="each table in it is a member: id, one column a class, labelled rows"
+    )
+    group.add_argument("--labels", type=Path, metavar="FILE", help="CSV: id, one 0/1 column a class (empty: unknown)")
+    group.add_argument("--groups", type=Path, metavar="FILE", help="CSV: id,group, e.g. the patient")
+    group.add_argument("--folds", type=Path, metavar="FILE", help="CSV: id,fold (default: folds are made)")
+    group.add_argument("--n-folds", type=whole_number, metavar="K", help="how many folds to make (default: 5)")
+    group.add_argument("--test", type=Path, metavar="DIR", help="the members' tables of the test rows, named alike")
+    group.add_argument("--test-groups", type=Path, metavar="FILE", help="CSV: id,group of the test rows")
+    group.add_argument("--template", type=Path, metavar="FILE", help="sample submission: ids, order and form to copy")
+    group.add_argument(
+        "--scale", choices=("probabilities", "logits"), help="of tables that do not say (default: probabilities)"
+    )
+    group.add_argument(
+        "--only-common-rows", action="store_true", help="blend the rows that all tables have, instead of refusing"
+    )
+    group.add_argument(
+        "--ignore-extra-columns", action="store_true", help="leave columns aside that are no class, likewise"
+    )
+    group.add_argument("--out", type=Path, metavar="DIR", help="receives everything: submission, tables, blend.json")
 
 
 def main(argv: Sequence[str]) -> int:
     """Parse, blend, print."""
-    return _blend(build_parser().parse_args(argv))
+    parser = build_parser()
+    args = parser.parse_args(argv)
+    _check_form(parser, args)
+    return _blend(args) if args.oof is None else _blend_tables(args)
+
+
+def _check_form(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None:
+    """The two forms of the command share no files."""
+    given = [name for name in (*_OURS, *_FOREIGN) if not (getattr(args, name) is None or getattr(args, name) is False)]
+    strangers = [name for name in given if name in (_FOREIGN if args.oof is None else _OURS)]
+    flags = ", ".join("--" + name.replace("_", "-") for name in strangers)
+    if strangers and args.oof is None:
+        parser.error(f"{flags}: only with --oof DIR, the folder of the members' tables")
+    if strangers:
+        parser.error(f"{flags}: not with --oof, whose tables need no dataset and write into --out DIR")
+    if args.oof is None:
+        return
+    if missing := [f"--{name}" for name in ("labels", "out") if getattr(args, name) is None]:
+        parser.error(f"--oof needs {' and '.join(missing)}, too")
+    if args.test is None and (args.template or args.test_groups):
+        parser.error("--template and --test-groups need --test DIR, the members' tables of the test rows")
+
+
+def _wishes(args: argparse.Namespace) -> BlendWishes:
+    from ensemble.evaluation import BlendWishes
+    from ensemble.metric import Metric
+
+    metric = Metric(args.metric) if args.beta is None else Metric(args.metric, args.beta)
+    return BlendWishes(metric, args.combine, args.thresholds, args.seed, args.trials)
 
 
 def _blend(args: argparse.Namespace) -> int:
@@ -58,14 +145,13 @@ def _blend(args: argparse.Namespace) -> int:
     from ensemble.report.artefacts import write_blend, write_submission_files
     from ensemble.report.terminal import print_report
 
-    submission = _submission_path(args)
-    source, runs = open_source(args.runs, args.members, data=args.data)
-    paths = runs.blend(args.name)
-    card = score_blend(source, trials=args.trials, seed=args.seed, paths=paths)
+    wishes, submission = _wishes(args), _submission_path(args)
+    source, runs = open_source(args.runs or Path("runs"), args.members, data=args.data)
+    paths = runs.blend(_name(args))
+    card = score_blend(source, wishes, paths=paths)
     write_blend(paths, source=source, card=card)
     refusal = write_submission_files(submission, source=source, card=card)
-    console = Console(highlight=False)
-    print_report(card.result, console)
+    print_report(card.result, Console(highlight=False))
     if args.trials:
         print(f"studies     {paths.journal('cold')} and {paths.journal('warm').name} (optuna-dashboard opens them)")
     print(f"blend       {paths.summary}")
@@ -73,12 +159,45 @@ def _blend(args: argparse.Namespace) -> int:
     return EXIT_DONE
 
 
+def _blend_tables(args: argparse.Namespace) -> int:
+    from rich.console import Console
+
+    from ensemble.blending import TableFiles, TableOptions, source_of_tables
+    from ensemble.evaluation import score_blend
+    from ensemble.files import locked
+    from ensemble.report.out_folder import open_out_folder, write_out_folder
+    from ensemble.report.terminal import print_report
+
+    wishes = _wishes(args)
+    given = {name: getattr(args, name) for name in ("labels", "groups", "folds", "test", "test_groups", "template")}
+    files = TableFiles(args.oof, members=tuple(args.members), **given)
+    options = TableOptions(args.scale, args.only_common_rows, args.ignore_extra_columns, args.n_folds, args.seed)
+    inputs = [path for name, path in {"oof": args.oof, **given}.items() if path is not None and name != "folds"]
+    paths = open_out_folder(args.out, inputs=inputs)
+    source = source_of_tables(files, options)
+    with locked(paths.lock):
+        card = score_blend(source, wishes, paths=paths)
+        refusal = write_out_folder(paths, source=source, card=card, folds=args.folds)
+    print_report(card.result, Console(highlight=False))
+    for remark in source.remarks:
+        print(f"remark      {remark}")
+    if args.trials:
+        print(f"studies     {paths.journal('cold')} and {paths.journal('warm').name} (optuna-dashboard opens them)")
+    print(f"blend       {paths.summary}")
+    print(f"submission  {paths.submission}" if refusal is None else f"submission  not written: {refusal}")
+    return EXIT_DONE
+
+
+def _name(args: argparse.Namespace) -> str:
+    return "blend" if args.name is None else str(args.name)
+
+
 def _submission_path(args: argparse.Namespace) -> Path:
     from ensemble.errors import DataError
     from ensemble.runs import check_folder, check_name
 
-    check_name(args.name, "the blend name")
-    path: Path = args.submission or Path("submissions") / f"{args.name}.csv"
+    name = check_name(_name(args), "the blend name")
+    path: Path = args.submission or Path("submissions") / f"{name}.csv"
     if path.suffix == ".json":
         raise DataError(f"--submission {path}: expected a .csv or .txt file; the .json beside it says how it was made")
     check_folder(path.parent, "the submission's folder")

@@ -28,6 +28,7 @@ _KEY = b"ensemble"
 _RESERVED = ("image_id", "fold")
 
 Scale = Literal["logits", "probabilities"]
+SCALES: tuple[Scale, ...] = ("probabilities", "logits")
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,6 +124,11 @@ def read_predictions(path: Path) -> PredictionTable:
     return _from_arrow(path, arrow)
 
 
+def is_ours(metadata: Mapping[bytes, bytes] | None) -> bool:
+    """Whether a Parquet file with this metadata was written by ``write_predictions``, of whichever version."""
+    return _KEY in (metadata or {})
+
+
 def _from_arrow(path: Path, arrow: pa.Table) -> PredictionTable:
     head = _head_of(path, (arrow.schema.metadata or {}).get(_KEY))
     class_names = tuple(head["class_names"])
@@ -147,7 +153,7 @@ def _head_of(path: Path, raw: bytes | None) -> dict[str, Any]:
         raise ArtefactError(
             f"{path}: prediction table of format version {head.get('version')}, this release reads {FORMAT_VERSION}"
         )
-    if head.get("scale") not in ("logits", "probabilities"):
+    if head.get("scale") not in SCALES:
         raise ArtefactError(f"{path}: scale is {head.get('scale')!r}, expected 'logits' or 'probabilities'")
     return head
 

@@ -129,6 +129,7 @@ class Rows:
         n_groups: Groups of the training rows; None where every row is independent.
         groups_source: Where the groups came from, in words.
         holdout_in_folds: Whether rows that came as a holdout were added to the training rows.
+        scored_by_fold_models: Whether a training row is known to be scored by one of K models, another by their mean.
     """
 
     dataset: str
@@ -139,6 +140,7 @@ class Rows:
     n_groups: int | None
     groups_source: str
     holdout_in_folds: bool = False
+    scored_by_fold_models: bool = True
 
 
 @dataclass(frozen=True)

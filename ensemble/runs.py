@@ -9,6 +9,7 @@
     runs/<dataset>/<member>/fold_0/          checkpoint.pt model.safetensors metrics.csv train.log *.parquet run.json
     runs/<dataset>/blends/<name>/            blend.json, {oof,holdout,test}.parquet, the Optuna journal
     runs/<dataset>/comparison/               comparison.md, comparison.csv, comparison_{pairs,without}.csv
+    <out>/                                   likewise, of tables from anywhere; and submission.csv, folds.csv
     submissions/<name>.csv, <name>.json
 
 ``run.json`` is written last: its presence means that the fold is finished.
@@ -130,6 +131,26 @@ class BlendPaths:
     def summary(self) -> Path:
         """Members, thresholds and scores."""
         return self.folder / "blend.json"
+
+    @property
+    def submission(self) -> Path:
+        """The file to send, of a blend of tables from anywhere."""
+        return self.folder / "submission.csv"
+
+    @property
+    def folds(self) -> Path:
+        """The folds that were made for tables from anywhere."""
+        return self.folder / "folds.csv"
+
+    @property
+    def report(self) -> Path:
+        """The threshold search report."""
+        return self.folder / "report.html"
+
+    @property
+    def lock(self) -> Path:
+        """Held while a blend of tables from anywhere is written; marks the folder as ours."""
+        return self.folder / ".lock"
 
     def journal(self, study: str) -> Path:
         """The Optuna journal of ``study``."""

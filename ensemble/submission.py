@@ -75,6 +75,18 @@ def read_template(path: Path) -> Template:
     return Template(path, image_ids, table.header[1:], _mark(path) + head, table.separator, newline, tail)
 
 
+def plain_template(image_ids: NDArray[np.str_], class_names: Sequence[str]) -> Template:
+    """The form where nobody gave one: a header ``id`` and the classes, comma-separated, a row an id in this order.
+
+    Args:
+        image_ids: Shape (N,), unique.
+        class_names: C names.
+    """
+    stream = io.StringIO(newline="")
+    csv.writer(stream, lineterminator="").writerow(["id", *class_names])
+    return Template(Path("id and classes"), image_ids, tuple(class_names), stream.getvalue(), ",", "\n", "\n")
+
+
 def _mark(path: Path) -> str:
     return _BYTE_ORDER_MARK if path.read_bytes().startswith(_BYTE_ORDER_MARK.encode()) else ""
 

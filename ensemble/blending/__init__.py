@@ -4,6 +4,9 @@ from ensemble.blending.align import align_table, join_members
 from ensemble.blending.combine import mean_of_probabilities, uniform_weights
 from ensemble.blending.convex import ClassWeights, Convex
 from ensemble.blending.copies import Copy, find_copies
+from ensemble.blending.foreign.files import TableFiles, TableOptions
+from ensemble.blending.foreign.from_arrays import source_of_arrays
+from ensemble.blending.foreign.source import source_of_tables
 from ensemble.blending.greedy import Greedy
 from ensemble.blending.mean import Mean, MeanLogits, MeanOfLogits, WeightedMean
 from ensemble.blending.members import Member, choose_members, read_member
@@ -31,6 +34,8 @@ __all__ = [
     "MemberStack",
     "OptunaWeights",
     "Source",
+    "TableFiles",
+    "TableOptions",
     "WeightedMean",
     "align_table",
     "choose_members",
@@ -40,6 +45,8 @@ __all__ = [
     "mean_of_probabilities",
     "open_source",
     "read_member",
+    "source_of_arrays",
+    "source_of_tables",
     "stack_members",
     "uniform_weights",
 ]

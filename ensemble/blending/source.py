@@ -12,40 +12,73 @@ from numpy.typing import NDArray
 from ensemble.blending.align import join_members
 from ensemble.blending.members import Member, choose_members, read_member, tables_of
 from ensemble.dataset import Dataset, read_dataset
+from ensemble.dataset.groups import NO_GROUPS
 from ensemble.errors import ArtefactError, DataError, FoldError
 from ensemble.files import read_json
 from ensemble.folds import FoldFile, FoldWish, open_folds, read_folds
 from ensemble.predictions import PredictionTable
 from ensemble.runs import DatasetRuns, dataset_runs, only_dataset
 
+_NO_TEMPLATE = "the dataset has no sample submission, so there are no test rows"
+_NO_TEST_TABLES = "the members have no tables of test rows. Train them again with --overwrite"
+
 
 @dataclass(frozen=True, eq=False)
 class Source:
-    """Members, joined, and the rows that they are scored on.
+    """Members, joined, and the rows that they are scored on, wherever these came from.
 
     Attributes:
-        dataset: Whose rows they are; its holdout is None if the folds hold it.
-        folds: Of the training rows, in their order, with the groups that were kept together.
-        members: M members; each table has the dataset's rows and classes, in its order.
-        skipped: Members that were left out, name to reason.
+        name: Of the data, for people.
+        class_names: C names, the order of all columns.
+        image_ids: Shape (N,), text, unique: the training rows, the order of all rows.
+        labels: Shape (N, C), 0, 1 or NaN = not labelled.
+        folds: Shape (N,), the fold that holds each row out.
+        members: M members; each table has these rows and classes in this order, and its test rows that of the others.
+        groups: Shape (N,), what belongs together, e.g. the patient; None: every row is independent.
+        groups_source: Where the groups came from, in words.
+        test_groups: Shape (T,), likewise of the test rows; None where not known.
+        holdout_labels: Shape (N of holdout, C); None without a holdout.
+        holdout_in_folds: Whether rows that came as a holdout are among the training rows.
+        true_probabilities: Shape (N, C), the chances from which labels were drawn; None where nobody knows them.
+        scored_by_fold_models: Whether a training row is known to be scored by one of K models, another by their mean.
+        template: The sample submission; None: id and classes, in the order of the test rows.
+        without_test: Why there may be no test rows, in words.
+        origin: Hashes of what the rows came from, e.g. ``folds_sha256``.
+        skipped: What was left out, name to reason.
+        remarks: What a reader should know of how the tables were read.
+        warnings: What a reader must know of them.
     """
 
-    dataset: Dataset
-    folds: FoldFile
+    name: str
+    class_names: tuple[str, ...]
+    image_ids: NDArray[np.str_]
+    labels: NDArray[np.float64]
+    folds: NDArray[np.int16]
     members: tuple[Member, ...]
+    groups: NDArray[np.str_] | None = None
+    groups_source: str = NO_GROUPS
+    test_groups: NDArray[np.str_] | None = None
+    holdout_labels: NDArray[np.float64] | None = None
+    holdout_in_folds: bool = False
+    true_probabilities: NDArray[np.float64] | None = None
+    scored_by_fold_models: bool = False
+    template: Path | None = None
+    without_test: str = "there are no test rows"
+    origin: Mapping[str, str] = field(default_factory=dict)
     skipped: Mapping[str, str] = field(default_factory=dict)
+    remarks: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
 
     @property
-    def labels(self) -> NDArray[np.float64]:
-        """Shape (N, C): of the training rows."""
-        if self.dataset.train.labels is None:
-            raise DataError(f"{self.dataset.path}: the training rows have no labels, so nothing can be scored")
-        return self.dataset.train.labels
+    def n_folds(self) -> int:
+        """K: how many folds hold rows."""
+        return len(np.unique(self.folds))
 
-    @property
-    def holdout_labels(self) -> NDArray[np.float64] | None:
-        """Shape (N of holdout, C), or None."""
-        return None if self.dataset.holdout is None else self.dataset.holdout.labels
+    def tables(self, split: str) -> dict[str, PredictionTable]:
+        """The members' tables of ``split``, one of ``SPLITS``, by name; empty where not all have one."""
+        if not all(split in member.tables for member in self.members):
+            return {}
+        return {member.name: member.tables[split] for member in self.members}
 
 
 def open_source(runs: Path, names: Sequence[str] = (), *, data: Path | None = None) -> tuple[Source, DatasetRuns]:
@@ -97,7 +130,32 @@ def join_source(
         for split, part in splits.items()
         if part is not None
     }
-    return Source(dataset, folds, tuple(_with_tables(member, joined) for member in members), skipped or {})
+    template = dataset.template
+    return Source(
+        name=dataset.name,
+        class_names=dataset.class_names,
+        image_ids=dataset.train.image_ids,
+        labels=_labels_of(dataset),
+        folds=folds.folds,
+        members=tuple(_with_tables(member, joined) for member in members),
+        groups=folds.groups,
+        groups_source=folds.groups_source,
+        test_groups=None if dataset.test is None else dataset.test.groups,
+        holdout_labels=None if dataset.holdout is None else dataset.holdout.labels,
+        holdout_in_folds=folds.holdout_in_folds,
+        true_probabilities=dataset.true_probabilities,
+        scored_by_fold_models=True,
+        template=template,
+        without_test=_NO_TEMPLATE if template is None else _NO_TEST_TABLES,
+        origin={"dataset_sha256": dataset.content_hash, "folds_sha256": folds.sha256},
+        skipped=skipped or {},
+    )
+
+
+def _labels_of(dataset: Dataset) -> NDArray[np.float64]:
+    if dataset.train.labels is None:
+        raise DataError(f"{dataset.path}: the training rows have no labels, so nothing can be scored")
+    return dataset.train.labels
 
 
 def _with_tables(member: Member, joined: Mapping[str, Mapping[str, PredictionTable]]) -> Member:

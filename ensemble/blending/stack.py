@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -66,9 +67,16 @@ def stack_members(tables: Mapping[str, PredictionTable]) -> MemberStack:
 
 
 def _logits(table: PredictionTable) -> NDArray[np.float32]:
-    if table.scale == "logits":
-        return table.values
-    values = table.values.astype(np.float64)
+    return table.values if table.scale == "logits" else logits_of(table.values)
+
+
+def logits_of(probabilities: NDArray[Any]) -> NDArray[np.float32]:
+    """Float32 logits of probabilities, computed in float64; 0 and 1 become -88 and 88.
+
+    Args:
+        probabilities: Any shape, in [0, 1]; NaN stays NaN.
+    """
+    values = probabilities.astype(np.float64)
     with np.errstate(divide="ignore"):
         logits = np.log(values) - np.log1p(-values)
     return np.asarray(np.clip(logits, -LARGEST_LOGIT, LARGEST_LOGIT), dtype=np.float32)

@@ -8,18 +8,20 @@ from ensemble.evaluation.bootstrap import (
     resampled_macro_f1,
     score_interval,
 )
-from ensemble.evaluation.comparison import compare_members
 from ensemble.evaluation.chain import Chain, ChainRule, FittedChain, cross_fit_chain
 from ensemble.evaluation.chooser import AUTO, AutoChain, ChosenChain, TriedCombination
+from ensemble.evaluation.comparison import compare_members
 from ensemble.evaluation.crossfit import CrossFit, cross_fit, fit_on_all
 from ensemble.evaluation.resampling import resampled_totals
 from ensemble.evaluation.rows import LabelledRows
 from ensemble.evaluation.rules import Candidate, candidates, try_rules
 from ensemble.evaluation.scorecard import Scorecard, score_blend
+from ensemble.evaluation.wishes import BlendWishes
 
 __all__ = [
     "AUTO",
     "AutoChain",
+    "BlendWishes",
     "Candidate",
     "Chain",
     "ChainRule",
@@ -28,8 +30,8 @@ __all__ = [
     "FittedChain",
     "LabelledRows",
     "Scorecard",
-    "bootstrap_macro_f1",
     "TriedCombination",
+    "bootstrap_macro_f1",
     "candidates",
     "compare_members",
     "cross_fit",

@@ -25,11 +25,12 @@ def cautions(source: Source, *, rows: LabelledRows, classes: Sequence[ClassResul
         classes: The blend's results.
     """
     return [
+        *source.warnings,
         *_epochs_picked(source),
         *_without_labels(classes),
         *_never_called(classes),
         *_holdout_without_positives(source),
-        *_rare(rows, classes, source.folds.n_folds),
+        *_rare(rows, classes, source.n_folds),
         *_other_rates(classes),
         *_copies(source),
     ]
@@ -76,7 +77,7 @@ def _holdout_without_positives(source: Source) -> Iterator[str]:
     labels = source.holdout_labels
     if labels is None or "holdout" not in source.members[0].tables:
         return
-    pairs = zip(source.dataset.class_names, labels.T, strict=True)
+    pairs = zip(source.class_names, labels.T, strict=True)
     empty = [(name, bool(np.isnan(column).all())) for name, column in pairs if not (column == 1).any()]
     if names := [name for name, unlabelled in empty if unlabelled]:
         yield f"no holdout row is labelled for {_listed(names)}: left out of the holdout's mean"
@@ -120,8 +121,11 @@ def _differs(result: ClassResult) -> bool:
 
 
 def _copies(source: Source) -> Iterator[str]:
-    for copy in find_copies({member.name: member.tables["oof"] for member in source.members}):
-        where = "are copies of one another" if copy.whole else f"are identical in {_listed(copy.class_names)}"
+    for copy in find_copies(source.tables("oof")):
+        classes = "" if copy.whole else f" in {_listed(copy.class_names)}"
+        where = "are copies of one another" if copy.whole else f"are identical{classes}"
+        if copy.rescaled:
+            where = f"put all rows into the same order{classes}, as one rescaled would"
         yield f"members {copy.first!r} and {copy.second!r} {where}: the same opinion counts twice"
 
 

@@ -51,8 +51,8 @@ def compare_members(source: Source, runs: DatasetRuns, *, n_resamples: int = RES
         ArtefactError: A ``run.json`` is missing or damaged.
         DataError: The training rows have no labels.
     """
-    rows = LabelledRows(source.labels, source.folds.folds, source.folds.groups)
-    facts = {m.name: read_facts(runs.member(m.name), n_folds=source.folds.n_folds) for m in source.members}
+    rows = LabelledRows(source.labels, source.folds, source.groups)
+    facts = {m.name: read_facts(runs.member(m.name), n_folds=source.n_folds) for m in source.members}
     ranked = sorted((_decided(rows, member) for member in source.members), key=lambda one: (-one.score, one.name))
     systems = [*ranked, *_blends(rows, ranked)]
     resampled = bootstrap_macro_f1(
@@ -165,12 +165,12 @@ class _Ranking:
 
 def _describe(source: Source, rows: LabelledRows) -> Rows:
     return Rows(
-        dataset=source.dataset.name,
+        dataset=source.name,
         n_train=len(rows.labels),
         n_holdout=0,  # compared on out-of-fold rows alone: a holdout that picks among members is none
         n_test=0,
-        n_folds=source.folds.n_folds,
+        n_folds=source.n_folds,
         n_groups=rows.n_groups(),
-        groups_source=source.folds.groups_source,
-        holdout_in_folds=source.folds.holdout_in_folds,
+        groups_source=source.groups_source,
+        holdout_in_folds=source.holdout_in_folds,
     )

@@ -42,7 +42,7 @@ def _epochs_picked(source: Source) -> Iterator[str]:
 
 
 def _unlabelled(source: Source, rows: LabelledRows) -> Iterator[str]:
-    columns = zip(source.dataset.class_names, rows.labels.T, strict=True)
+    columns = zip(source.class_names, rows.labels.T, strict=True)
     if names := [name for name, column in columns if np.isnan(column).all()]:
         yield f"no row is labelled for {first_few(names, _LISTED)}: left out of every mean"
 
@@ -52,7 +52,7 @@ def _few_to_draw(source: Source, rows: LabelledRows) -> Iterator[str]:
     if n_groups is not None and n_groups < FEW_POSITIVE_GROUPS:
         yield f"only {n_groups} groups: bootstrap intervals over so few are too narrow"
         return
-    named = zip(source.dataset.class_names, rows.positive_groups().tolist(), strict=True)
+    named = zip(source.class_names, rows.positive_groups().tolist(), strict=True)
     few = [f"{name} ({count})" for name, count in named if count < FEW_POSITIVE_GROUPS]
     if few:
         unit = "images" if n_groups is None else "groups"

@@ -14,6 +14,7 @@ from ensemble.evaluation.classes import class_results
 from ensemble.evaluation.crossfit import cross_fit, fit_on_all
 from ensemble.evaluation.rows import LabelledRows
 from ensemble.evaluation.rules import Candidate, candidates, try_rules
+from ensemble.evaluation.wishes import BlendWishes, check_wishes
 from ensemble.metrics import macro_f1
 from ensemble.oracle import oracle_macro_f1
 from ensemble.predictions import PredictionTable
@@ -45,30 +46,35 @@ class Scorecard:
         return decide(self.tables["test"].probabilities(), self.thresholds) if "test" in self.tables else None
 
 
-def score_blend(source: Source, *, trials: int = 100, seed: int = 0, paths: BlendPaths | None = None) -> Scorecard:
+def score_blend(source: Source, wishes: BlendWishes | None = None, *, paths: BlendPaths | None = None) -> Scorecard:
     """Average the members, choose thresholds, and score all of it.
 
     Args:
         source: Members and the rows they are scored on.
-        trials: Of each Optuna study; 0 leaves these out.
-        seed: The only source of chance.
+        wishes: What is maximised and by which rules; None: ``BlendWishes()``.
         paths: Where the Optuna studies are kept; None: nowhere.
+
+    Raises:
+        DataError: The wishes cannot be met.
     """
-    rows = LabelledRows(source.labels, source.folds.folds, source.folds.groups)
+    wishes = wishes or BlendWishes()
+    check_wishes(wishes)
+    seed = wishes.seed
+    rows = LabelledRows(source.labels, source.folds, source.groups)
     weights = uniform_weights(len(source.members))
     tables = _blended(source, weights)
     probabilities = tables["oof"].probabilities()
-    tried = candidates(source.dataset.class_names, trials=trials, paths=paths)
+    tried = candidates(source.class_names, trials=wishes.trials, paths=paths)
     rule = next(candidate for candidate in tried if candidate.name == CHOSEN_RULE).rule
     thresholds = fit_on_all(rule, probabilities, rows=rows, seed=seed)
     fitted = cross_fit(rule, probabilities, rows=rows, seed=seed)
     scorer = _Scorer(source, rows, tried, seed)
-    classes = class_results(source.dataset.class_names, rows, fitted=fitted, thresholds=thresholds, tables=tables)
+    classes = class_results(source.class_names, rows, fitted=fitted, thresholds=thresholds, tables=tables)
     members = [scorer.member(member, weight) for member, weight in zip(source.members, weights.tolist(), strict=True)]
     scores = scorer.scores(tables)
     result = BlendResult(
         rows=_describe(source, rows, tables),
-        class_names=source.dataset.class_names,
+        class_names=source.class_names,
         members=tuple(members),
         skipped=source.skipped,
         scores=scores,
@@ -111,7 +117,10 @@ class _Scorer:
 
 
 def _blended(source: Source, weights: NDArray[np.float64]) -> dict[str, PredictionTable]:
-    notes = {"members": ", ".join(member.name for member in source.members), "folds_sha256": source.folds.sha256}
+    notes = {
+        "members": ", ".join(member.name for member in source.members),
+        "folds_sha256": source.origin.get("folds_sha256", ""),
+    }
     return {
         split: mean_of_probabilities(
             [member.tables[split] for member in source.members], weights, notes={**notes, "split": split}
@@ -123,17 +132,18 @@ def _blended(source: Source, weights: NDArray[np.float64]) -> dict[str, Predicti
 
 def _describe(source: Source, rows: LabelledRows, tables: Mapping[str, PredictionTable]) -> Rows:
     return Rows(
-        dataset=source.dataset.name,
+        dataset=source.name,
         n_train=len(rows.labels),
         n_holdout=len(tables["holdout"]) if "holdout" in tables else 0,
         n_test=len(tables["test"]) if "test" in tables else 0,
-        n_folds=source.folds.n_folds,
+        n_folds=source.n_folds,
         n_groups=rows.n_groups(),
-        groups_source=source.folds.groups_source,
-        holdout_in_folds=source.folds.holdout_in_folds,
+        groups_source=source.groups_source,
+        holdout_in_folds=source.holdout_in_folds,
+        scored_by_fold_models=source.scored_by_fold_models,
     )
 
 
 def _best_possible(source: Source) -> float | None:
-    known = source.dataset.true_probabilities
+    known = source.true_probabilities
     return None if known is None else oracle_macro_f1(source.labels, known)

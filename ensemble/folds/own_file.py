@@ -39,7 +39,7 @@ def read_own_folds(path: Path, train: Split) -> tuple[NDArray[np.int16], NDArray
         raise FoldError.gather(f"{path} cannot be used as folds", problems)
     order = np.argsort(ids, kind="stable")
     rows = order[np.searchsorted(ids[order], train.image_ids)]
-    own_groups = table.columns["group"][rows] if "group" in table.columns else None
+    own_groups = _own_groups(table, rows)
     aligned = folds[rows]
     for groups, whose in ((train.groups, "the dataset's"), (own_groups, "the file's")):
         problems += _split_groups(groups, aligned, whose)
@@ -55,6 +55,12 @@ def _column(table: TextTable, *names: str) -> NDArray[np.str_]:
     raise FoldError(
         f"{table.path}: expected a column {' or '.join(names)!r}, got the columns {first_few(table.header, 20)}"
     )
+
+
+def _own_groups(table: TextTable, rows: NDArray[np.intp]) -> NDArray[np.str_] | None:
+    """The file's groups; a column ``group`` that is empty, as in our own files without groups, says nothing."""
+    groups = table.columns.get("group")
+    return None if groups is None or not any(text.strip() for text in groups.tolist()) else groups[rows]
 
 
 def _parse_folds(table: TextTable) -> tuple[NDArray[np.int16], list[str]]:

@@ -16,7 +16,7 @@ from ensemble.files import sha256_of_file, write_json
 from ensemble.predictions import write_predictions
 from ensemble.results import ClassResult
 from ensemble.runs import SPLITS, BlendPaths
-from ensemble.submission import read_template, write_submission
+from ensemble.submission import plain_template, read_template, write_submission
 
 BLEND_VERSION = 1
 SUBMISSION_VERSION = 1
@@ -77,6 +77,7 @@ def blend_summary(source: Source, card: Scorecard) -> dict[str, Any]:
         "epoch_picked": _epochs_picked(card),
         "skipped": dict(result.skipped),
         "warnings": list(result.warnings),
+        "remarks": list(source.remarks),
         "rows": asdict(result.rows),
         **_origin(source),
     }
@@ -85,9 +86,20 @@ def blend_summary(source: Source, card: Scorecard) -> dict[str, Any]:
 def write_submission_files(path: Path, *, source: Source, card: Scorecard) -> str | None:
     """Write the file to send, and beside it, as ``.json``, what it was made from.
 
+    Arguments, result and errors as for ``write_decisions``.
+    """
+    refusal = write_decisions(path, source=source, card=card)
+    if refusal is None:
+        write_json(path.with_suffix(".json"), _submission_origin(path, source=source, card=card))
+    return refusal
+
+
+def write_decisions(path: Path, *, source: Source, card: Scorecard) -> str | None:
+    """Write the file to send: the test rows' decisions in the template's form, else id and classes.
+
     Args:
         path: Of the CSV.
-        source: Members and dataset.
+        source: Members and rows.
         card: The blend.
 
     Returns:
@@ -97,13 +109,13 @@ def write_submission_files(path: Path, *, source: Source, card: Scorecard) -> st
         DataError: The template cannot be used, or asks for images that were not predicted.
     """
     decisions = card.test_decisions()
-    if source.dataset.template is None:
-        return "the dataset has no sample submission, so there are no test rows"
     if decisions is None:
-        return "the members have no tables of test rows. Train them again with --overwrite"
-    template = read_template(source.dataset.template)
-    write_submission(path, template, card.tables["test"].image_ids, source.dataset.class_names, decisions)
-    write_json(path.with_suffix(".json"), _submission_origin(path, source=source, card=card))
+        return source.without_test
+    image_ids = card.tables["test"].image_ids
+    template = (
+        plain_template(image_ids, source.class_names) if source.template is None else read_template(source.template)
+    )
+    write_submission(path, template, image_ids, source.class_names, decisions)
     return None
 
 
@@ -126,9 +138,8 @@ def _submission_origin(path: Path, *, source: Source, card: Scorecard) -> dict[s
 def _origin(source: Source) -> dict[str, Any]:
     """Which files the numbers came from."""
     return {
-        "dataset": source.dataset.name,
-        "dataset_sha256": source.dataset.content_hash,
-        "folds_sha256": source.folds.sha256,
+        "dataset": source.name,
+        **source.origin,
         "member_tables_sha256": {member.name: dict(member.sha256) for member in source.members},
     }
 

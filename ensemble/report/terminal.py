@@ -15,6 +15,9 @@ from ensemble.results import BlendResult, ClassResult, Rows, Scores
 ONE_MODEL_OR_K = (
     "an out-of-fold row is scored by one model, a holdout or test row by the mean of {n_folds}, which is less extreme."
 )
+ONE_MODEL_OR_SEVERAL = (
+    "if test rows were scored by a mean of several models and training rows by one, theirs are less extreme."
+)
 NOTHING_BEATS_EXACT = (
     "For macro-F1 no search can beat exact in sample: every class is solved alone, and every cut of it is looked at."
 )
@@ -61,7 +64,8 @@ def _scores(result: BlendResult) -> RenderableType:
         names = ", ".join(_epochs_picked(result))
         notes.append(Text(f"* epoch picked on these rows (member {names}): flattered; the holdout is not", "yellow"))
     if result.rows.n_holdout or result.rows.n_test:
-        notes.append(Text(f"Note: {ONE_MODEL_OR_K.format(n_folds=result.rows.n_folds)}", "dim"))
+        said = ONE_MODEL_OR_K if result.rows.scored_by_fold_models else ONE_MODEL_OR_SEVERAL
+        notes.append(Text(f"Note: {said.format(n_folds=result.rows.n_folds)}", "dim"))
     return Group(grid, *notes)
 
 

@@ -9,10 +9,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ensemble.thresholds.cuts import CountRule, RankedClass, choose_thresholds
+from ensemble.thresholds.cuts import CountRule, RankedClass, choose_thresholds, rank_classes
+from ensemble.thresholds.exact import NONE_POSITIVE
 from ensemble.thresholds.halves import HalvesThresholds
 from ensemble.thresholds.plugin import PlugInThresholds
 from ensemble.thresholds.prior import PriorThresholds
+from ensemble.thresholds.rules import ThresholdRule
 
 
 @dataclass(frozen=True)
@@ -64,6 +66,34 @@ class AveragedThresholds:
         positives = np.array([one.n_positive_units for one in ranked], dtype=np.float64)
         weights = np.stack([part.weights(positives) for part in self.parts])
         return np.average(said, axis=0, weights=weights)
+
+
+@dataclass(frozen=True)
+class AveragedCuts:
+    """Per class: the mean of how many of the fitting rows several finished rules select; below half a row none.
+
+    Unlike ``AveragedThresholds`` it takes any rules, those too that see all classes at once.
+
+    Attributes:
+        rules: The rules, which count alike.
+    """
+
+    rules: tuple[ThresholdRule, ...]
+
+    def fit(
+        self,
+        labels: NDArray[np.float64],
+        probabilities: NDArray[Any],
+        groups: NDArray[np.str_] | None,
+        rng: np.random.Generator,
+    ) -> NDArray[np.float64]:
+        """See ``ThresholdRule``."""
+        said = [rule.fit(labels, probabilities, groups, rng).tolist() for rule in self.rules]
+        thresholds = []
+        for one, limits in zip(rank_classes(labels, probabilities, groups), zip(*said, strict=True), strict=True):
+            count = float(np.mean([one.selected(limit) for limit in limits]))
+            thresholds.append(one.threshold_selecting(count) if count >= 0.5 else NONE_POSITIVE)
+        return np.array(thresholds, dtype=np.float64)
 
 
 def auto_thresholds(beta: float = 1.0) -> AveragedThresholds:

@@ -177,7 +177,7 @@ class ByExpectedF1:
     ) -> Decider:
         """See ``DecisionRule``."""
         thresholds = AscentThresholds(Metric("sample_f1")).fit(labels, probabilities, groups, rng)
-        ranked = rank_classes(labels, probabilities)
+        ranked = rank_classes(labels, probabilities, groups)
         usable = np.array([one.n_positives > 0 for one in ranked])
         lines = np.full((len(ranked), 2 if self.kind == "platt" else 3), np.nan)
         if usable.any():

@@ -35,11 +35,11 @@ class MicroThresholds:
         self,
         labels: NDArray[np.float64],
         probabilities: NDArray[Any],
-        groups: NDArray[np.str_] | None,  # noqa: ARG002
+        groups: NDArray[np.str_] | None,
         rng: np.random.Generator,  # noqa: ARG002
     ) -> NDArray[np.float64]:
         """See ``ThresholdRule``."""
-        ranked = rank_classes(labels, probabilities)
+        ranked = rank_classes(labels, probabilities, groups)
         gained = [one.positive[::-1].astype(np.float64) for one in ranked]
         return _solve(ranked, gained)
 
@@ -60,11 +60,11 @@ class MicroPlugIn:
         self,
         labels: NDArray[np.float64],
         probabilities: NDArray[Any],
-        groups: NDArray[np.str_] | None,  # noqa: ARG002
+        groups: NDArray[np.str_] | None,
         rng: np.random.Generator,  # noqa: ARG002
     ) -> NDArray[np.float64]:
         """See ``ThresholdRule``."""
-        ranked = rank_classes(labels, probabilities)
+        ranked = rank_classes(labels, probabilities, groups)
         usable = [one for one in ranked if len(one.scores)]
         lines = iter(calibrate(usable, self.kind, pull=self.pull)) if usable else iter(())
         gained = [
@@ -85,7 +85,7 @@ def _solve(ranked: Sequence[RankedClass], gained: Sequence[NDArray[np.float64]])
         gained: For each, shape (n,): what selecting its rows, from the highest score down, adds to the true positives.
     """
     sums = [np.concatenate([[0.0], np.cumsum(part)]) for part in gained]
-    ends = [np.concatenate([[0], one.ends()]) if len(one.scores) else np.zeros(1, np.int64) for one in ranked]
+    ends = [np.concatenate([[0], one.ends]) if len(one.scores) else np.zeros(1, np.int64) for one in ranked]
     n_positives = sum(float(part[-1]) for part in sums)
     goal, counts = -1.0, [0] * len(ranked)
     while n_positives:

@@ -74,11 +74,11 @@ class EvenChance:
         self,
         labels: NDArray[np.float64],
         probabilities: NDArray[Any],
-        groups: NDArray[np.str_] | None,  # noqa: ARG002
+        groups: NDArray[np.str_] | None,
         rng: np.random.Generator,  # noqa: ARG002
     ) -> NDArray[np.float64]:
         """See ``ThresholdRule``."""
-        ranked = rank_classes(labels, probabilities)
+        ranked = rank_classes(labels, probabilities, groups)
         thresholds = [NONE_POSITIVE if one.forced is None else one.forced for one in ranked]
         open_classes = [number for number, one in enumerate(ranked) if one.forced is None]
         chosen = [ranked[number] for number in open_classes]

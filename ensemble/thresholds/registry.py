@@ -7,7 +7,7 @@ from collections.abc import Callable
 from ensemble.errors import DataError
 from ensemble.metric import Metric
 from ensemble.thresholds.ascent import AscentThresholds
-from ensemble.thresholds.average import AveragedThresholds, Part, auto_thresholds
+from ensemble.thresholds.average import AveragedCuts, auto_thresholds
 from ensemble.thresholds.decider import NO_LABEL_RULES, ByExpectedF1, ByThresholds, DecisionRule, LabelRules
 from ensemble.thresholds.halves import HalvesThresholds
 from ensemble.thresholds.micro import MicroPlugIn, MicroThresholds
@@ -86,14 +86,14 @@ _COUPLED: dict[str, dict[str, Callable[[Metric], ThresholdRule]]] = {
         "exact": lambda _: MicroThresholds(),
         "platt": lambda _: MicroPlugIn("platt"),
         "beta": lambda _: MicroPlugIn("beta"),
-        "auto": lambda _: AveragedThresholds((Part(MicroThresholds()), Part(MicroPlugIn("beta")))),
+        "auto": lambda _: AveragedCuts((MicroThresholds(), MicroPlugIn("beta"))),
     },
     "sample_f1": {"exact": AscentThresholds, "auto": AscentThresholds},
     "subset_accuracy": {
         "exact": AscentThresholds,
         "platt": lambda _: EvenChance("platt"),
         "beta": lambda _: EvenChance("beta"),
-        "auto": lambda metric: AveragedThresholds((Part(AscentThresholds(metric)), Part(EvenChance("beta")))),
+        "auto": lambda metric: AveragedCuts((AscentThresholds(metric), EvenChance("beta"))),
     },
 }
 

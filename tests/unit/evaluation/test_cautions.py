@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from ensemble.blending import Member, Source
 from ensemble.blending.source import join_source
 from ensemble.dataset import Dataset, Split
-from ensemble.evaluation import score_blend
+from ensemble.evaluation import BlendWishes, score_blend
 from ensemble.evaluation.cautions import better_alone
 from ensemble.folds import FoldFile
 from ensemble.predictions import PredictionTable
@@ -51,7 +51,7 @@ def source(
 
 
 def warnings_of(one: Source) -> list[str]:
-    return list(score_blend(one, trials=0).result.warnings)
+    return list(score_blend(one, BlendWishes(trials=0)).result.warnings)
 
 
 def half(*columns: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -92,7 +92,7 @@ def test_a_class_that_is_never_called_is_named() -> None:
     one = source(half(column))
     one.members[0].tables["oof"].values[:, 1] = -5.0
     one.members[0].tables["oof"].values[0, 1] = 5.0
-    card = score_blend(one, trials=0)
+    card = score_blend(one, BlendWishes(trials=0))
     assert card.result.classes[1].fold_thresholds[0] == 2.0
     assert "cross-fitted, no row is called positive for 'b': F1 is 0" in card.result.warnings
 
@@ -106,7 +106,7 @@ def test_a_holdout_without_labels_of_a_class_is_left_out_of_the_mean_and_named()
     labels = np.array([[1.0, math.nan], [0.0, math.nan]])
     one = source(half(half()[:, 0]), holdout=labels)
     one.members[0].tables["holdout"].values[:] = [[9.0, 9.0], [-9.0, 9.0]]
-    card = score_blend(one, trials=0)
+    card = score_blend(one, BlendWishes(trials=0))
     assert card.result.scores.holdout == 1.0
     assert card.result.warnings == ("no holdout row is labelled for 'b': left out of the holdout's mean",)
 
@@ -125,6 +125,16 @@ def test_picked_epochs_and_copies_are_named() -> None:
     found = warnings_of(replace(one, members=(member, Member("n", {"oof": oof}, {}))))
     assert found[0].startswith("epoch picked on these rows: 'n' (training.select: best_on_fold)")
     assert found[1] == "members 'm' and 'n' are copies of one another: the same opinion counts twice"
+
+
+def test_a_rescaled_copy_is_named() -> None:
+    one = source(half())
+    member = one.members[0]
+    cooled = replace(member.tables["oof"], values=member.tables["oof"].values / 2)
+    found = warnings_of(replace(one, members=(member, Member("n", {"oof": cooled}, {}))))
+    assert found[0] == (
+        "members 'm' and 'n' put all rows into the same order, as one rescaled would: the same opinion counts twice"
+    )
 
 
 def test_a_member_that_is_clearly_better_alone_is_named() -> None:

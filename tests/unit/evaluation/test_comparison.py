@@ -118,7 +118,7 @@ def test_other_scores_are_the_metrics_at_half_and_of_the_probabilities(tmp_path:
 def test_intervals_are_those_of_the_bootstrap(tmp_path: Path) -> None:
     one = source({"strong": STRONG, "middle": MIDDLE})
     found = compare_members(one, runs_of(tmp_path, one), n_resamples=300, seed=7)
-    rows = LabelledRows(LABELS, one.folds.folds, GROUPS)
+    rows = LabelledRows(LABELS, one.folds, GROUPS)
     first, second = (
         cross_fit(ExactThresholds(), member.tables["oof"].probabilities(), rows=rows).decisions
         for member in one.members

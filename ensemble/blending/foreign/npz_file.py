@@ -1,0 +1,81 @@
+"""NPZ: the arrays ``id``, ``class_names``, and ``probabilities`` or ``logits``. Nothing is ever unpickled."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ensemble.blending.foreign.table import OpenTable
+from ensemble.errors import DataError, first_few
+from ensemble.predictions import SCALES
+
+
+def open_npz(path: Path) -> OpenTable:
+    """Open an NPZ file.
+
+    Raises:
+        DataError: It is damaged, an array is missing or of another shape or kind, or holds Python objects.
+    """
+    arrays = _read_npz(path)
+    names = _npz_texts(path, arrays, "class_names")
+    image_ids = _npz_texts(path, arrays, "id")
+    if double := sorted({name for name in names.tolist() if names.tolist().count(name) > 1}):
+        raise DataError(f"{path}: class_names holds {first_few(double)} more than once")
+    said = [scale for scale in SCALES if scale in arrays]
+    if len(said) != 1:
+        raise DataError(
+            f"{path}: expected one of the arrays 'probabilities' and 'logits', got {first_few(arrays, 20) or 'none'}"
+        )
+    values = arrays[said[0]]
+    if values.dtype.kind not in "biuf" or values.shape != (len(image_ids), len(names)):
+        raise DataError(
+            f"{path}: expected {said[0]} to be numbers of shape {(len(image_ids), len(names))} (ids, class_names), "
+            f"got {values.dtype} of shape {values.shape}"
+        )
+
+    def load(wanted: Sequence[str]) -> tuple[NDArray[np.str_], NDArray[np.float64]]:
+        columns = [names.tolist().index(name) for name in wanted]
+        return image_ids, values[:, columns].astype(np.float64)
+
+    return OpenTable(path, tuple(names.tolist()), load, said[0])
+
+
+def _read_npz(path: Path) -> dict[str, NDArray[Any]]:
+    """The arrays that are looked at, never unpickled."""
+    wanted = ("id", "class_names", *SCALES)
+    if not zipfile.is_zipfile(path):
+        raise DataError(f"{path}: expected an NPZ file, as numpy.savez writes it, got another kind of file")
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            return {name: file[name] for name in wanted if name in file.files}
+    except (ValueError, OSError, EOFError, MemoryError, zipfile.BadZipFile) as error:
+        hint = (
+            ". Arrays of Python objects are not read, for they could run code: save ids and class names as text, "
+            "numpy.array(ids, dtype=str)"
+            if "allow_pickle" in str(error) or "pickle" in str(error)
+            else ""
+        )
+        raise DataError(
+            f"{path}: expected an NPZ file of plain arrays, but it cannot be read ({error}){hint}"
+        ) from error
+
+
+def _npz_texts(path: Path, arrays: Mapping[str, NDArray[Any]], name: str) -> NDArray[np.str_]:
+    if name not in arrays:
+        raise DataError(
+            f"{path}: expected the arrays id, class_names and probabilities or logits, but {name} is missing"
+        )
+    array = arrays[name]
+    if array.ndim != 1 or array.dtype.kind not in ("SUiu" if name == "id" else "SU"):
+        raise DataError(f"{path}: expected {name} to be one-dimensional text, got {array.dtype} of shape {array.shape}")
+    if array.dtype.kind == "S":
+        try:
+            return np.char.decode(array, "utf-8")
+        except UnicodeDecodeError as error:
+            raise DataError(f"{path}: expected {name} to be UTF-8 text ({error})") from error
+    return array.astype(np.str_)
