@@ -7,6 +7,21 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
+class Interval:
+    """A score, or a difference of scores, and how far it would move if other patients had been scored.
+
+    Attributes:
+        point: On all rows.
+        low: Lower end of the 95 % bootstrap interval.
+        high: Its upper end.
+    """
+
+    point: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
 class RuleResult:
     """One row of the threshold search report, on the blend's out-of-fold rows.
 
