@@ -27,6 +27,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ensemble.arrays import ArrayError
+from ensemble.evaluation.few_trials import moments_of_f
 from ensemble.evaluation.ratios import Ratios, ratios_of
 from ensemble.evaluation.wilson import f_of_proportion, wilson_limits
 from ensemble.metric import Metric
@@ -56,7 +57,7 @@ def population_interval(
     Raises:
         ArrayError: Shapes or values are not so, nothing is labelled, or there is only one group (row).
     """
-    return _interval(ratios_of(metric, labels, decisions, groups), variances=CHOICE)
+    return _interval(ratios_of(metric, labels, decisions, groups))
 
 
 def prediction_interval(
@@ -87,10 +88,14 @@ def prediction_interval(
     if test_rows < 1 or (test_groups is not None and not 1 <= test_groups <= test_rows):
         raise ArrayError(f"expected at least one test row and group, got {test_rows} rows, {test_groups} groups")
     parts = ratios_of(metric, labels, decisions, groups)
-    share = np.asarray(labels).shape[0] / test_rows
+    share = test_rows / np.asarray(labels).shape[0]
     if groups is not None and test_groups is not None:
-        share = len(parts.deviations) / test_groups
-    return _interval(parts, variances=CHOICE + share)
+        share = test_groups / len(parts.deviations)
+    expected, half = _on_test_rows(parts, share)
+    whole = _interval(parts)
+    low = expected - np.hypot(whole.point - whole.low, half)
+    high = expected + np.hypot(whole.high - whole.point, half)
+    return Interval(whole.point, max(float(low), 0.0), min(float(high), 1.0))
 
 
 def f1_intervals(
@@ -127,10 +132,9 @@ def student_quantile(n_units: ArrayLike) -> NDArray[np.float64]:
     return np.asarray(t.ppf((1 + LEVEL) / 2, np.maximum(np.asarray(n_units) - 1, 1)), dtype=np.float64)
 
 
-def _interval(parts: Ratios, *, variances: float) -> Interval:
-    """Of the score; ``variances``: how many times the variance of given decisions' score is to be covered."""
-    effects = variances * parts.design_effects()
-    moves, rest = _moves(parts, effects, variances)
+def _interval(parts: Ratios) -> Interval:
+    effects = CHOICE * parts.design_effects()
+    moves, rest = _moves(parts, effects)
     low, high = wilson_limits(parts.proportions, parts.sizes / effects, moves)
     point = float(parts.weights @ parts.values)
     lower = float(parts.weights @ f_of_proportion(low, parts.beta)) - rest
@@ -138,12 +142,23 @@ def _interval(parts: Ratios, *, variances: float) -> Interval:
     return Interval(point, min(max(lower, 0.0), point), max(min(upper, 1.0), point))
 
 
-def _moves(parts: Ratios, effects: NDArray[np.float64], variances: float) -> tuple[NDArray[np.float64], float]:
+def _moves(parts: Ratios, effects: NDArray[np.float64]) -> tuple[NDArray[np.float64], float]:
     """By how many of its standard deviations each part moves, shape (R,), and by how much the rest moves the score."""
-    quantiles = student_quantile(parts.n_units)
-    rest = np.sqrt(variances * np.square(parts.rest).sum())
+    rest = np.sqrt(CHOICE * np.square(parts.rest).sum())
     deviations = np.append(parts.weights * parts.deviation_of_values(effects), rest)
     covariances = deviations[:, None] * parts.correlations() * deviations
     shared = covariances.sum(axis=1) / np.sqrt(covariances.sum())
     along = np.clip(shared / np.where(deviations > 0, deviations, 1.0), 0.0, 1.0)
+    quantiles = student_quantile(parts.n_units)
     return quantiles * along[:-1], float(quantiles.max() * along[-1] * rest)
+
+
+def _on_test_rows(parts: Ratios, share: float) -> tuple[float, float]:
+    """Mean of the score on ``share`` times the rows, if the population is like these rows, and how far it scatters."""
+    trials = share * parts.sizes / parts.design_effects()
+    expected, variance = moments_of_f(parts.proportions, trials, parts.beta)
+    variance = np.maximum(variance, moments_of_f(parts.nearby(), trials, parts.beta)[1])
+    rest = np.square(parts.rest).sum() / share
+    deviations = np.append(parts.weights * np.sqrt(variance), np.sqrt(rest))
+    error = np.sqrt(deviations @ parts.correlations() @ deviations)
+    return float(parts.weights @ expected), float(student_quantile(parts.n_units).max() * error)

@@ -62,10 +62,13 @@ class Ratios:
 
     def deviation_of_values(self, design_effects: NDArray[np.float64]) -> NDArray[np.float64]:
         """Shape (R,): standard deviations, > 0 at 0 and 1 too: there those of half a trial more of either outcome."""
-        trials = np.maximum(self.sizes, 1.0)
-        nearby = (self.proportions * trials + 0.5) / (trials + 1.0)
-        variance = np.maximum(self._variance(self.proportions), self._variance(nearby))
+        variance = np.maximum(self._variance(self.proportions), self._variance(self.nearby()))
         return np.sqrt(variance * design_effects)
+
+    def nearby(self) -> NDArray[np.float64]:
+        """Shape (R,): the proportions with half a trial more of either outcome, so neither 0 nor 1."""
+        trials = np.maximum(self.sizes, 1.0)
+        return np.asarray((self.proportions * trials + 0.5) / (trials + 1.0))
 
     def correlations(self) -> NDArray[np.float64]:
         """Shape (R + 1, R + 1): of the functions and, last, of the rest. What does not vary goes with nothing."""
