@@ -74,6 +74,7 @@ class Study:
     def add_tests(
         self, rows: LabelledRows, decisions: NDArray[np.bool_], fitted: FittedChain, rng: np.random.Generator
     ) -> None:
+        """The final chain on test rows of fresh groups."""
         for share, column in TESTS.items():
             test = self.scenario.draw(round(share * self.scenario.n_rows), self.scenario.groups(share, rng), rng)
             interval = prediction_interval(
@@ -82,12 +83,14 @@ class Study:
             self.found[column].append((interval, self.metric.score(test.labels, fitted.decisions(test.stack))))
 
     def add_classes(self, rows: LabelledRows, decisions: NDArray[np.bool_], cells: NDArray[np.float64]) -> None:
+        """F1 of each class; ``cells``: the final chain's counts on the population."""
         truth = 2 * cells[0] / (2 * cells[0] + cells[1] + cells[2])
         limits = f1_intervals(rows.labels, decisions, groups=rows.groups)
         for point, (low, high), value in zip(class_f1(rows.labels, decisions), limits, truth, strict=True):
             self.found[CLASS].append((Interval(point, low, high), value))
 
     def line(self) -> str:
+        """A row of the table."""
         promise = np.mean([interval.point - value for interval, value in self.found[SCORE]])
         return f"{self.name:26}{promise:+8.3f}" + "".join(f"{shown(self.found[column]):>26}" for column in COLUMNS)
 

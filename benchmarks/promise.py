@@ -55,6 +55,7 @@ class Tables:
         return chosen[owners]
 
     def rows(self, index: NDArray[np.bool_], seed: int) -> LabelledRows:
+        """Chosen rows with 5 folds of their own."""
         labels, groups = self.labels[index], None if self.groups is None else self.groups[index]
         return LabelledRows(labels, stratified_group_folds(labels, groups, n_folds=5, seed=seed), groups)
 
@@ -109,10 +110,11 @@ def repeat(tables: Tables, rule: ChainRule, metric: Metric, number: int) -> NDAr
 def line(name: str, found: NDArray[np.float64]) -> str:
     point, low, high, score, in_sample = found.T
     below, above = np.mean(score < low), np.mean(score > high)
+    gap, optimism, width = (one.mean() for one in (point - score, in_sample - score, high - low))
     error = np.std(point - score) / np.sqrt(len(found))
     return (
-        f"{name:24}{point.mean():9.3f}{score.mean():9.3f}{(point - score).mean():+9.4f} ±{error:.4f}"
-        f"{(in_sample - score).mean():+11.4f}{1 - below - above:9.3f} ({below:.2f}/{above:.2f}){(high - low).mean():8.3f}"
+        f"{name:24}{point.mean():9.3f}{score.mean():9.3f}{gap:+9.4f} ±{error:.4f}{optimism:+11.4f}"
+        f"{1 - below - above:9.3f} ({below:.2f}/{above:.2f}){width:8.3f}"
     )
 
 

@@ -34,7 +34,7 @@ from ensemble.metric import Metric
 from ensemble.results import Interval
 
 LEVEL = 0.95
-CHOICE = 1.2
+CHOICE = 1.3
 """The variance of a cross-fitted score around that of the final blend, relative to the variance of a score of given
 decisions: what choosing thresholds anew on each fold, and once more on all rows, adds. Measured (see the docs)."""
 
@@ -136,10 +136,9 @@ def _interval(parts: Ratios) -> Interval:
     effects = CHOICE * parts.design_effects()
     moves, rest = _moves(parts, effects)
     low, high = wilson_limits(parts.proportions, parts.sizes / effects, moves)
-    point = float(parts.weights @ parts.values)
     lower = float(parts.weights @ f_of_proportion(low, parts.beta)) - rest
     upper = float(parts.weights @ f_of_proportion(high, parts.beta)) + rest
-    return Interval(point, min(max(lower, 0.0), point), max(min(upper, 1.0), point))
+    return Interval(parts.score, min(max(lower, 0.0), parts.score), max(min(upper, 1.0), parts.score))
 
 
 def _moves(parts: Ratios, effects: NDArray[np.float64]) -> tuple[NDArray[np.float64], float]:

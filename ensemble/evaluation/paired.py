@@ -47,7 +47,8 @@ def paired_difference(
     Raises:
         ArrayError: Shapes or values are not so, or there is only one group (row).
     """
-    units = [sums_by_group(metric.row_statistics(labels, one), groups) for one in (decisions, other)]
+    owners = None if groups is None else np.unique(np.asarray(groups), return_inverse=True)[1]  # text sorts slowly
+    units = [sums_by_group(metric.row_statistics(labels, one), owners) for one in (decisions, other)]
     totals = [one.sum(axis=0) for one in units]
     gain = _score(metric, totals[0]) - _score(metric, totals[1])
     left_out = [metric.from_totals(total - one) for total, one in zip(totals, units, strict=True)]

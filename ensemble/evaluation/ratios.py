@@ -27,6 +27,7 @@ class Ratios:
     """A score as a weighted mean of R functions of proportions. All arrays float64.
 
     Attributes:
+        score: What they make.
         beta: Of F-beta, the function; 0: the proportions themselves.
         proportions: Shape (R,), in [0, 1].
         sizes: Shape (R,), > 0 or 0: how many trials each is worth if rows are independent.
@@ -37,6 +38,7 @@ class Ratios:
         rest: Shape (G,), likewise: what the weights add to the deviation of the score.
     """
 
+    score: float
     beta: float
     proportions: NDArray[np.float64]
     sizes: NDArray[np.float64]
@@ -98,9 +100,10 @@ def ratios_of(metric: Metric, labels: ArrayLike, decisions: ArrayLike, groups: A
     """
     statistics = metric.row_statistics(labels, decisions)
     units = sums_by_group(statistics, groups)
+    score = float(metric.from_totals(units.sum(axis=0)[None])[0])
     if metric.name in ("sample_f1", "subset_accuracy"):
-        return _of_rows(statistics, units)
-    return _of_counts(metric, units)
+        return _of_rows(statistics, units, score)
+    return _of_counts(metric, units, score)
 
 
 def sums_by_group(statistics: NDArray[np.float64], groups: ArrayLike | None) -> NDArray[np.float64]:
@@ -125,7 +128,7 @@ def jackknife_scale(n_units: int) -> float:
     return float(np.sqrt((n_units - 1) / n_units))
 
 
-def _of_counts(metric: Metric, units: NDArray[np.float64]) -> Ratios:
+def _of_counts(metric: Metric, units: NDArray[np.float64], score: float) -> Ratios:
     """Units: shape (G, 4 C), hits, false alarms, misses and labelled cells of each class."""
     cells = np.moveaxis(units.reshape(len(units), 4, -1), 1, 0)
     cells = cells if metric.name in PER_CLASS else cells.sum(axis=2, keepdims=True)
@@ -138,9 +141,9 @@ def _of_counts(metric: Metric, units: NDArray[np.float64]) -> Ratios:
     weights = _weights(metric, totals)
     rest = np.zeros(len(units))
     if metric.name == "weighted_f1":
-        whole = units.sum(axis=0)
-        rest = scale * (metric.from_totals(whole[None])[0] - metric.from_totals(whole - units)) - deviations @ weights
+        rest = scale * (score - metric.from_totals(units.sum(axis=0) - units)) - deviations @ weights
     return Ratios(
+        score=score,
         beta=beta,
         proportions=share(totals[0], trials.sum(axis=0)),
         sizes=_trials_worth(totals, beta),
@@ -152,7 +155,7 @@ def _of_counts(metric: Metric, units: NDArray[np.float64]) -> Ratios:
     )
 
 
-def _of_rows(rows: NDArray[np.float64], units: NDArray[np.float64]) -> Ratios:
+def _of_rows(rows: NDArray[np.float64], units: NDArray[np.float64], score: float) -> Ratios:
     """Both: shape (., 2), sums of row scores and of rows that have one."""
     counted = rows[rows[:, 1] > 0, 0]
     value, trials = units.T
@@ -162,6 +165,7 @@ def _of_rows(rows: NDArray[np.float64], units: NDArray[np.float64]) -> Ratios:
     left = share(value.sum() - value, n - trials)
     spread = np.square(counted - mean).sum() / (n * max(n - 1, 1.0))
     return Ratios(
+        score=score,
         beta=0.0,
         proportions=np.array([mean]),
         sizes=np.array([mean * (1 - mean) / spread if spread > 0 else n]),
