@@ -12,6 +12,8 @@ from ensemble.evaluation.chain import Chain, ChainRule, FittedChain, cross_fit_c
 from ensemble.evaluation.chooser import AUTO, AutoChain, ChosenChain, TriedCombination
 from ensemble.evaluation.comparison import compare_members
 from ensemble.evaluation.crossfit import CrossFit, cross_fit, fit_on_all
+from ensemble.evaluation.intervals import f1_intervals, population_interval, prediction_interval
+from ensemble.evaluation.paired import Difference, paired_difference
 from ensemble.evaluation.resampling import resampled_totals
 from ensemble.evaluation.rows import LabelledRows
 from ensemble.evaluation.rules import Candidate, candidates, try_rules
@@ -27,6 +29,7 @@ __all__ = [
     "ChainRule",
     "ChosenChain",
     "CrossFit",
+    "Difference",
     "FittedChain",
     "LabelledRows",
     "Scorecard",
@@ -36,10 +39,14 @@ __all__ = [
     "compare_members",
     "cross_fit",
     "cross_fit_chain",
+    "f1_intervals",
     "fit_on_all",
     "group_counts",
     "interval_of",
+    "paired_difference",
     "paired_interval",
+    "population_interval",
+    "prediction_interval",
     "resampled_macro_f1",
     "resampled_totals",
     "score_blend",
