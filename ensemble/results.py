@@ -12,7 +12,7 @@ class Interval:
 
     Attributes:
         point: On all rows.
-        low: Lower end of the 95 % bootstrap interval.
+        low: Lower end of the 95 % interval.
         high: Its upper end.
     """
 
@@ -28,8 +28,8 @@ class RuleResult:
     Attributes:
         name: Short and stable, e.g. ``"exact"``.
         title: For people.
-        in_sample: Macro-F1 on the rows that the rule was fitted on; optimistic.
-        cross_fitted: Macro-F1 of decisions on each fold by thresholds fitted on the others.
+        in_sample: The metric on the rows that the rule was fitted on; optimistic.
+        cross_fitted: The metric of decisions on each fold by a rule, and a combination, fitted on the others.
         seconds: Of one fit on all rows.
         chosen: Whether the blend's thresholds are this rule's.
     """
@@ -38,6 +38,29 @@ class RuleResult:
     title: str
     in_sample: float
     cross_fitted: float
+    seconds: float
+    chosen: bool
+
+
+@dataclass(frozen=True)
+class TriedCombination:
+    """One combination in ``auto``'s comparison.
+
+    Attributes:
+        name: Of the rule.
+        title: For people.
+        cross_fitted: The metric of decisions on each fold by a chain fitted on the other folds of these rows.
+        gain: By how much that is above the plain mean's.
+        standard_error: Of the gain: paired, bootstrapped by group; 0 for the mean itself.
+        seconds: Of one fit, thresholds included: the mean over folds.
+        chosen: Whether the chain combines members so.
+    """
+
+    name: str
+    title: str
+    cross_fitted: float
+    gain: float
+    standard_error: float
     seconds: float
     chosen: bool
 
@@ -55,6 +78,7 @@ class ClassResult:
         fold_thresholds: K numbers, one for each held-out fold, fitted on the other folds.
         tp: Likewise ``fp``, ``fn``, ``tn``: confusion counts.
         precision: 0/0 = 0; NaN without a labelled row, likewise ``recall``, ``f1`` and ``in_sample_f1``.
+        f1_ci95: Where the F1 of decisions like these is; Wilson's interval, by group.
         in_sample_f1: With the final threshold, on the rows that chose it.
         auroc: Of the blend's probabilities; NaN where it is not defined.
         average_precision: Likewise.
@@ -75,6 +99,7 @@ class ClassResult:
     precision: float
     recall: float
     f1: float
+    f1_ci95: tuple[float, float]
     in_sample_f1: float
     auroc: float
     average_precision: float
@@ -84,19 +109,23 @@ class ClassResult:
 
 @dataclass(frozen=True)
 class Scores:
-    """Macro-F1 in several ways.
+    """The metric in several ways.
 
     Attributes:
-        cross_fitted: Thresholds of every fold fitted on the other folds: the number to believe.
-        in_sample: Thresholds fitted on the rows that are scored; optimistic.
+        cross_fitted: All that was chosen for a fold was chosen on the other folds: the number to believe.
+        in_sample: Chosen on the rows that are scored; optimistic.
         at_half: All thresholds 0.5.
         holdout: Rows outside the folds, scored once with the final thresholds; None without a holdout.
+        cross_fitted_ci95: Where the score of this blend on the whole population is; None where it was not asked for.
+        test_interval95: Where the score on the test rows will fall; None without test rows.
     """
 
     cross_fitted: float
     in_sample: float
     at_half: float
     holdout: float | None
+    cross_fitted_ci95: tuple[float, float] | None = None
+    test_interval95: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True)
@@ -144,6 +173,67 @@ class Rows:
 
 
 @dataclass(frozen=True)
+class Absence:
+    """A blend without one of its members.
+
+    Attributes:
+        name: The member.
+        cross_fitted: Of the plain mean of the others, with exact thresholds.
+        loss: By how much that is below the plain mean of all.
+    """
+
+    name: str
+    cross_fitted: float
+    loss: float
+
+
+@dataclass(frozen=True)
+class Likeness:
+    """How members resemble one another; out-of-fold rows, exact thresholds.
+
+    Attributes:
+        error_correlations: M rows of M numbers: of the members' errors p - y, mean over classes.
+        absences: What the plain mean loses without each member.
+    """
+
+    error_correlations: tuple[tuple[float, ...], ...]
+    absences: tuple[Absence, ...]
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What a blend was made by.
+
+    Attributes:
+        metric: What was maximised, its name.
+        metric_title: For people.
+        combine: The combination that is used, its name.
+        combine_title: For people.
+        asked_combine: What was asked for, e.g. ``"auto"``.
+        tried: What ``auto`` compared; empty where it had nothing to compare.
+        thresholds: The threshold rule, its name.
+        thresholds_title: For people.
+        at_least_one: Whether every image gets a label.
+        exclusive: The class that never comes with another; None: there is none.
+        by_image: Whether images are decided one by one by expected F1, the thresholds being for orientation.
+        member_rule_title: By which rule the members' own thresholds were chosen.
+    """
+
+    metric: str = "macro_f1"
+    metric_title: str = "macro-F1"
+    combine: str = "mean"
+    combine_title: str = "mean of probabilities"
+    asked_combine: str = "mean"
+    tried: tuple[TriedCombination, ...] = ()
+    thresholds: str = "exact"
+    thresholds_title: str = "exact, per class"
+    at_least_one: bool = False
+    exclusive: str | None = None
+    by_image: bool = False
+    member_rule_title: str = "exact, per class"
+
+
+@dataclass(frozen=True)
 class BlendResult:
     """Everything that a blend's report says.
 
@@ -153,14 +243,18 @@ class BlendResult:
         members: M members.
         skipped: Members that were left out, and why.
         scores: Of the blend.
+        choice: What it was made by.
         best_possible: Macro-F1 of the best rule that knows the true probabilities of the training rows; None where
             nobody knows them.
         rules: The threshold search report.
         classes: C results.
         warnings: In words.
+        class_weights: Member to C weights, where classes have their own; None: ``members`` says all.
+        likeness: Of the members; None for one member, or where it would take too long.
     """
 
     rows: Rows
+    choice: Choice
     class_names: tuple[str, ...]
     members: tuple[MemberResult, ...]
     skipped: Mapping[str, str]
@@ -169,3 +263,5 @@ class BlendResult:
     rules: tuple[RuleResult, ...]
     classes: tuple[ClassResult, ...]
     warnings: tuple[str, ...]
+    class_weights: Mapping[str, tuple[float, ...]] | None = None
+    likeness: Likeness | None = None

@@ -9,7 +9,7 @@ from ensemble.evaluation.bootstrap import (
     score_interval,
 )
 from ensemble.evaluation.chain import Chain, ChainRule, FittedChain, cross_fit_chain
-from ensemble.evaluation.chooser import AUTO, AutoChain, ChosenChain, TriedCombination
+from ensemble.evaluation.chooser import AUTO, AutoChain, ChosenChain
 from ensemble.evaluation.comparison import compare_members
 from ensemble.evaluation.crossfit import CrossFit, cross_fit, fit_on_all
 from ensemble.evaluation.intervals import f1_intervals, population_interval, prediction_interval
@@ -19,6 +19,7 @@ from ensemble.evaluation.rows import LabelledRows
 from ensemble.evaluation.rules import Candidate, candidates, try_rules
 from ensemble.evaluation.scorecard import Scorecard, score_blend
 from ensemble.evaluation.wishes import BlendWishes
+from ensemble.results import TriedCombination
 
 __all__ = [
     "AUTO",

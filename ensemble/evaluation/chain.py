@@ -1,7 +1,8 @@
-"""The whole chain from members to decisions, fitted at once: how they are combined, then thresholds."""
+"""The whole chain from members to decisions, fitted at once: how they are combined, then how is decided."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -15,7 +16,8 @@ from ensemble.errors import FoldError
 from ensemble.evaluation.crossfit import CrossFit
 from ensemble.evaluation.rows import LabelledRows
 from ensemble.seeds import derive_seed
-from ensemble.thresholds import ThresholdRule, decide
+from ensemble.thresholds import Decider, DecisionRule, ThresholdRule
+from ensemble.thresholds.decider import as_decider
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,11 +26,16 @@ class FittedChain:
 
     Attributes:
         combination: From members' logits to the blend's.
-        thresholds: Shape (C,), float64, of the blend's probabilities.
+        decider: From the blend's probabilities to decisions.
     """
 
     combination: Combination
-    thresholds: NDArray[np.float64]
+    decider: Decider
+
+    @property
+    def thresholds(self) -> NDArray[np.float64]:
+        """Shape (C,), float64, of the blend's probabilities."""
+        return self.decider.thresholds
 
     def probabilities(self, stack: MemberStack) -> NDArray[np.float64]:
         """Of the blend, shape (N, C), float64: what its stored float32 logits say."""
@@ -36,7 +43,7 @@ class FittedChain:
 
     def decisions(self, stack: MemberStack) -> NDArray[np.bool_]:
         """Shape (N, C)."""
-        return decide(self.probabilities(stack), self.thresholds)
+        return self.decider(self.probabilities(stack))
 
 
 class ChainRule(Protocol):
@@ -55,10 +62,10 @@ class ChainRule(Protocol):
 
 @dataclass(frozen=True)
 class Chain:
-    """One way to combine, one rule for thresholds."""
+    """One way to combine, one rule to decide."""
 
     combine: CombinationRule
-    thresholds: ThresholdRule
+    thresholds: ThresholdRule | DecisionRule
 
     def fit(self, stack: MemberStack, rows: LabelledRows, seed: int) -> FittedChain:
         """See ``ChainRule``."""
@@ -66,13 +73,27 @@ class Chain:
         combination = self.combine.fit(stack, rows.labels, rows.groups, rng)
         probabilities = np.asarray(expit(combination(stack).astype(np.float64)))
         rng = np.random.default_rng(derive_seed(seed, "thresholds"))
-        return FittedChain(combination, self.thresholds.fit(rows.labels, probabilities, rows.groups, rng))
+        found = self.thresholds.fit(rows.labels, probabilities, rows.groups, rng)
+        return FittedChain(combination, as_decider(found))
 
 
-def cross_fit_chain(rule: ChainRule, stack: MemberStack, *, rows: LabelledRows, seed: int = 0) -> CrossFit:
-    """Decide on each fold by a chain that was fitted, choices included, on all other folds.
+@dataclass(frozen=True, eq=False)
+class FoldChain:
+    """What was fitted on all folds but one.
 
-    Score the pooled decisions once: a mean of per-fold scores is noise for rare classes.
+    Attributes:
+        fold: The one.
+        held_out: Shape (N,), bool: its rows.
+        fitted: On the others.
+    """
+
+    fold: int
+    held_out: NDArray[np.bool_]
+    fitted: FittedChain
+
+
+def fit_folds(rule: ChainRule, stack: MemberStack, *, rows: LabelledRows, seed: int = 0) -> list[FoldChain]:
+    """Fit a chain for every fold, choices included, on all other folds.
 
     Args:
         rule: Fitted once a fold.
@@ -86,11 +107,26 @@ def cross_fit_chain(rule: ChainRule, stack: MemberStack, *, rows: LabelledRows, 
     folds = np.unique(rows.folds).tolist()
     if len(folds) < 2:
         raise FoldError(f"cross-fitting needs at least 2 folds, got {len(folds)}")
-    decisions = np.zeros(rows.labels.shape, dtype=np.bool_)
-    thresholds = np.empty((len(folds), rows.labels.shape[1]))
-    for number, fold in enumerate(folds):
+    chains = []
+    for fold in folds:
         held_out = rows.folds == fold
         fitted = rule.fit(stack.rows(~held_out), rows.subset(~held_out), derive_seed(seed, "fold", fold))
-        decisions[held_out] = fitted.decisions(stack.rows(held_out))
-        thresholds[number] = fitted.thresholds
-    return CrossFit(decisions, thresholds)
+        chains.append(FoldChain(fold, held_out, fitted))
+    return chains
+
+
+def decide_folds(chains: Sequence[FoldChain], stack: MemberStack) -> CrossFit:
+    """The pooled decisions of every row by the chain that has not seen it; chains as from ``fit_folds``."""
+    decisions = np.zeros(stack.logits.shape[1:], dtype=np.bool_)
+    for one in chains:
+        decisions[one.held_out] = one.fitted.decisions(stack.rows(one.held_out))
+    return CrossFit(decisions, np.stack([one.fitted.thresholds for one in chains]))
+
+
+def cross_fit_chain(rule: ChainRule, stack: MemberStack, *, rows: LabelledRows, seed: int = 0) -> CrossFit:
+    """Decide on each fold by a chain that was fitted, choices included, on all other folds.
+
+    Score the pooled decisions once: a mean of per-fold scores is noise for rare classes. Arguments and errors as for
+    ``fit_folds``.
+    """
+    return decide_folds(fit_folds(rule, stack, rows=rows, seed=seed), stack)

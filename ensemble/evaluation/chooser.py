@@ -24,8 +24,9 @@ from ensemble.evaluation.gain import PairedGain
 from ensemble.evaluation.rows import LabelledRows
 from ensemble.folds import stratified_group_folds
 from ensemble.metric import Metric
+from ensemble.results import TriedCombination
 from ensemble.seeds import derive_seed
-from ensemble.thresholds import ThresholdRule
+from ensemble.thresholds import DecisionRule, ThresholdRule
 
 AUTO = ("mean", "mean_logits", "convex", "greedy")
 """What ``auto`` compares: two without weights, weights by log loss, weights by the metric. In doubt the first is kept.
@@ -34,29 +35,6 @@ Left out are ``optuna`` (greedy selection's aim at ten times its cost), ``class_
 ``mean_ranks`` (a map as long as the fitting rows); each can be asked for by name.
 """
 _INNER_FOLDS = 3
-
-
-@dataclass(frozen=True)
-class TriedCombination:
-    """One combination in ``auto``'s comparison.
-
-    Attributes:
-        name: Of the rule.
-        title: For people.
-        cross_fitted: The metric of decisions on each fold by a chain fitted on the other folds of these rows.
-        gain: By how much that is above the plain mean's.
-        standard_error: Of the gain: paired, bootstrapped by group; 0 for the mean itself.
-        seconds: Of one fit, thresholds included: the mean over folds.
-        chosen: Whether the chain combines members so.
-    """
-
-    name: str
-    title: str
-    cross_fitted: float
-    gain: float
-    standard_error: float
-    seconds: float
-    chosen: bool
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,10 +75,10 @@ class AutoChain:
         seed: The only source of chance.
     """
 
-    thresholds: ThresholdRule
+    thresholds: ThresholdRule | DecisionRule
     metric: Metric = field(default_factory=Metric)
     combine: Sequence[CombinationRule] | None = None
-    judge: ThresholdRule | None = None
+    judge: ThresholdRule | DecisionRule | None = None
     seed: int = 0
     _fits: dict[tuple[str, ...], _Fit] = field(default_factory=dict, init=False, repr=False, compare=False)
 
@@ -118,7 +96,7 @@ class AutoChain:
         tried = self._compare(rules, parts) if comparable else ()
         chosen = next((number for number, one in enumerate(tried) if one.chosen), 0)
         (fit,) = self._fit_once(parts, [Chain(rules[chosen], self.thresholds)], role="final")
-        return ChosenChain(fit.chain.combination, fit.chain.thresholds, tried)
+        return ChosenChain(fit.chain.combination, fit.chain.decider, tried)
 
     def _rules(self) -> tuple[CombinationRule, ...]:
         return tuple(self.combine or (combination_rule(name, metric=self.metric) for name in AUTO))

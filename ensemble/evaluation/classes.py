@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ensemble.evaluation.crossfit import CrossFit
+from ensemble.evaluation.intervals import f1_intervals
 from ensemble.evaluation.rows import LabelledRows
 from ensemble.metrics import class_auroc, class_average_precision, class_f1, confusion_counts
 from ensemble.predictions import PredictionTable
@@ -33,6 +34,7 @@ def class_results(
         tables: The blend's, by split.
     """
     counts = confusion_counts(rows.labels, fitted.decisions)
+    intervals = f1_intervals(rows.labels, fitted.decisions, groups=rows.groups)
     probabilities = tables["oof"].probabilities()
     in_sample_f1 = class_f1(rows.labels, decide(probabilities, thresholds))
     auroc = class_auroc(rows.labels, probabilities)
@@ -55,6 +57,7 @@ def class_results(
             precision=float(counts.precision[column]),
             recall=float(counts.recall[column]),
             f1=float(counts.f1[column]),
+            f1_ci95=(float(intervals[column, 0]), float(intervals[column, 1])),
             in_sample_f1=float(in_sample_f1[column]),
             auroc=float(auroc[column]),
             average_precision=float(average_precision[column]),

@@ -2,27 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ensemble.blending import Member, Source, mean_of_probabilities, uniform_weights
+from ensemble.blending import COMBINATIONS, MemberStack, Source, combination_rule, stack_members
 from ensemble.evaluation.cautions import better_alone, cautions
+from ensemble.evaluation.chain import Chain, ChainRule, FittedChain, decide_folds, fit_folds
+from ensemble.evaluation.chooser import AutoChain, ChosenChain
 from ensemble.evaluation.classes import class_results
-from ensemble.evaluation.crossfit import cross_fit, fit_on_all
+from ensemble.evaluation.crossfit import CrossFit
+from ensemble.evaluation.intervals import population_interval, prediction_interval
+from ensemble.evaluation.member_scores import likeness_of, member_results
 from ensemble.evaluation.rows import LabelledRows
-from ensemble.evaluation.rules import Candidate, candidates, try_rules
-from ensemble.evaluation.wishes import BlendWishes, check_wishes
-from ensemble.metrics import macro_f1
+from ensemble.evaluation.rules import blend_folds, candidates, try_rules
+from ensemble.evaluation.wishes import AUTO_NAME, BlendWishes, check_wishes
 from ensemble.oracle import oracle_macro_f1
 from ensemble.predictions import PredictionTable
-from ensemble.results import BlendResult, MemberResult, Rows, Scores
+from ensemble.results import BlendResult, Choice, Rows, Scores
 from ensemble.runs import SPLITS, BlendPaths
-from ensemble.thresholds import decide
+from ensemble.thresholds import ExactThresholds, decision_rule, rule_title
 
-CHOSEN_RULE = "exact"
+_JUDGED_EXACTLY_CELLS = 50_000
+"""From so many labels on, ``auto`` compares combinations by exact thresholds: with many rows the rules agree."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,23 +35,35 @@ class Scorecard:
 
     Attributes:
         result: What the report shows.
-        weights: Shape (M,), of the members.
-        thresholds: Shape (C,), float64, the final ones.
+        wishes: What was asked for.
+        chain: From members to decisions, fitted on all training rows.
         tables: The blended table of each split that all members have. Thresholds were chosen on ``oof``.
+        cross_fitted: The decisions that the score to believe is of, and the thresholds of each fold.
     """
 
     result: BlendResult
-    weights: NDArray[np.float64]
-    thresholds: NDArray[np.float64]
+    wishes: BlendWishes
+    chain: FittedChain
     tables: Mapping[str, PredictionTable]
+    cross_fitted: CrossFit
+
+    @property
+    def weights(self) -> NDArray[np.float64]:
+        """Shape (M,), of the members."""
+        return self.chain.combination.weights
+
+    @property
+    def thresholds(self) -> NDArray[np.float64]:
+        """Shape (C,), float64, the final ones."""
+        return self.chain.thresholds
 
     def test_decisions(self) -> NDArray[np.bool_] | None:
         """Shape (N of test, C), in the order of the blended test table; None without test rows."""
-        return decide(self.tables["test"].probabilities(), self.thresholds) if "test" in self.tables else None
+        return self.chain.decider(self.tables["test"].probabilities()) if "test" in self.tables else None
 
 
 def score_blend(source: Source, wishes: BlendWishes | None = None, *, paths: BlendPaths | None = None) -> Scorecard:
-    """Average the members, choose thresholds, and score all of it.
+    """Combine the members, choose thresholds, and score all of it, choices included, on rows that chose nothing.
 
     Args:
         source: Members and the rows they are scored on.
@@ -59,75 +75,137 @@ def score_blend(source: Source, wishes: BlendWishes | None = None, *, paths: Ble
     """
     wishes = wishes or BlendWishes()
     check_wishes(wishes)
-    seed = wishes.seed
     rows = LabelledRows(source.labels, source.folds, source.groups)
-    weights = uniform_weights(len(source.members))
-    tables = _blended(source, weights)
-    probabilities = tables["oof"].probabilities()
-    tried = candidates(source.class_names, trials=wishes.trials, paths=paths)
-    rule = next(candidate for candidate in tried if candidate.name == CHOSEN_RULE).rule
-    thresholds = fit_on_all(rule, probabilities, rows=rows, seed=seed)
-    fitted = cross_fit(rule, probabilities, rows=rows, seed=seed)
-    scorer = _Scorer(source, rows, tried, seed)
-    classes = class_results(source.class_names, rows, fitted=fitted, thresholds=thresholds, tables=tables)
-    members = [scorer.member(member, weight) for member, weight in zip(source.members, weights.tolist(), strict=True)]
-    scores = scorer.scores(tables)
+    stack = stack_members(source.tables("oof"))
+    rule = _chain_rule(wishes, source, rows, paths)
+    chain = rule.fit(stack, rows, wishes.seed)
+    folds = fit_folds(rule, stack, rows=rows, seed=wishes.seed)
+    fitted = decide_folds(folds, stack)
+    tables = _blended(source, chain)
+    scores = _scores(source, rows, wishes, chain=chain, fitted=fitted, tables=tables)
+    blended = blend_folds(folds, stack, rows=rows, probabilities=tables["oof"].probabilities())
+    tried = candidates(wishes, source.class_names, paths=paths)
+    found = try_rules(tried, blended, wishes=wishes, cross_fitted=scores.cross_fitted, chosen=wishes.thresholds)
+    classes = class_results(source.class_names, rows, fitted=fitted, thresholds=chain.thresholds, tables=tables)
+    members, by = member_results(source, rows, wishes, weights=chain.combination.weights)
     result = BlendResult(
         rows=_describe(source, rows, tables),
+        choice=replace(_choice(wishes, chain), member_rule_title=by),
         class_names=source.class_names,
-        members=tuple(members),
+        members=members,
         skipped=source.skipped,
         scores=scores,
-        best_possible=_best_possible(source),
-        rules=tuple(try_rules(tried, probabilities, rows=rows, chosen=CHOSEN_RULE, seed=seed)),
+        best_possible=_best_possible(source, wishes),
+        rules=tuple(found),
         classes=tuple(classes),
         warnings=(*cautions(source, rows=rows, classes=classes), *better_alone(members, scores)),
+        class_weights=_class_weights(chain, stack),
+        likeness=likeness_of(source, rows, wishes),
     )
-    return Scorecard(result, weights, thresholds, tables)
+    return Scorecard(result, wishes, chain, tables, fitted)
 
 
-@dataclass(frozen=True, eq=False)
-class _Scorer:
-    """Scores a blend, or a member as if it were one, by the chosen rule."""
-
-    source: Source
-    rows: LabelledRows
-    tried: Sequence[Candidate]
-    seed: int
-
-    def member(self, member: Member, weight: float) -> MemberResult:
-        return MemberResult(member.name, weight, self.scores(member.tables), member.epoch_picked)
-
-    def scores(self, tables: Mapping[str, PredictionTable]) -> Scores:
-        rule = next(candidate for candidate in self.tried if candidate.name == CHOSEN_RULE).rule
-        labels, probabilities = self.rows.labels, tables["oof"].probabilities()
-        thresholds = fit_on_all(rule, probabilities, rows=self.rows, seed=self.seed)
-        return Scores(
-            cross_fitted=macro_f1(labels, cross_fit(rule, probabilities, rows=self.rows, seed=self.seed).decisions),
-            in_sample=macro_f1(labels, decide(probabilities, thresholds)),
-            at_half=macro_f1(labels, decide(probabilities, np.full(labels.shape[1], 0.5))),
-            holdout=self._holdout(tables, thresholds),
-        )
-
-    def _holdout(self, tables: Mapping[str, PredictionTable], thresholds: NDArray[np.float64]) -> float | None:
-        labels = self.source.holdout_labels
-        if labels is None or "holdout" not in tables:
-            return None
-        return macro_f1(labels, decide(tables["holdout"].probabilities(), thresholds))
+def _chain_rule(wishes: BlendWishes, source: Source, rows: LabelledRows, paths: BlendPaths | None) -> ChainRule:
+    decide = decision_rule(wishes.thresholds, metric=wishes.metric, label_rules=wishes.label_rules(source.class_names))
+    if wishes.combine != AUTO_NAME:
+        journal = None if paths is None else paths.journal("weights")
+        trials = max(1, wishes.trials)
+        return Chain(combination_rule(wishes.combine, metric=wishes.metric, trials=trials, journal=journal), decide)
+    quick = wishes.metric.splits_by_class and rows.labels.size >= _JUDGED_EXACTLY_CELLS
+    judge = ExactThresholds(wishes.metric.beta) if quick else None
+    return AutoChain(decide, metric=wishes.metric, judge=judge, seed=wishes.seed)
 
 
-def _blended(source: Source, weights: NDArray[np.float64]) -> dict[str, PredictionTable]:
+def _scores(
+    source: Source,
+    rows: LabelledRows,
+    wishes: BlendWishes,
+    *,
+    chain: FittedChain,
+    fitted: CrossFit,
+    tables: Mapping[str, PredictionTable],
+) -> Scores:
+    metric, labels = wishes.metric, rows.labels
+    probabilities = tables["oof"].probabilities()
+    whole = population_interval(metric, labels, fitted.decisions, groups=rows.groups)
+    return Scores(
+        cross_fitted=metric.score(labels, fitted.decisions),
+        in_sample=metric.score(labels, chain.decider(probabilities)),
+        at_half=metric.score(labels, probabilities >= 0.5),
+        holdout=_holdout(source, wishes, chain, tables),
+        cross_fitted_ci95=(whole.low, whole.high),
+        test_interval95=_test_interval(source, rows, wishes, fitted=fitted, tables=tables),
+    )
+
+
+def _holdout(
+    source: Source, wishes: BlendWishes, chain: FittedChain, tables: Mapping[str, PredictionTable]
+) -> float | None:
+    if source.holdout_labels is None or "holdout" not in tables:
+        return None
+    return wishes.metric.score(source.holdout_labels, chain.decider(tables["holdout"].probabilities()))
+
+
+def _test_interval(
+    source: Source,
+    rows: LabelledRows,
+    wishes: BlendWishes,
+    *,
+    fitted: CrossFit,
+    tables: Mapping[str, PredictionTable],
+) -> tuple[float, float] | None:
+    if "test" not in tables or not len(tables["test"]):
+        return None
+    n_groups = None if source.test_groups is None else len(np.unique(source.test_groups))
+    interval = prediction_interval(
+        wishes.metric,
+        rows.labels,
+        fitted.decisions,
+        test_rows=len(tables["test"]),
+        groups=rows.groups,
+        test_groups=n_groups,
+    )
+    return interval.low, interval.high
+
+
+def _blended(source: Source, chain: FittedChain) -> dict[str, PredictionTable]:
     notes = {
         "members": ", ".join(member.name for member in source.members),
         "folds_sha256": source.origin.get("folds_sha256", ""),
     }
-    return {
-        split: mean_of_probabilities(
-            [member.tables[split] for member in source.members], weights, notes={**notes, "split": split}
-        )
-        for split in SPLITS
-        if all(split in member.tables for member in source.members)
-    }
+    tables = {}
+    for split in SPLITS:
+        members = source.tables(split)
+        if members:
+            first = next(iter(members.values()))
+            values = chain.combination(stack_members(members))
+            told = {**notes, "split": split}
+            tables[split] = PredictionTable(first.image_ids, first.class_names, values, folds=first.folds, notes=told)
+    return tables
+
+
+def _choice(wishes: BlendWishes, chain: FittedChain) -> Choice:
+    name = chain.combination.name
+    return Choice(
+        metric=wishes.metric.name,
+        metric_title=wishes.metric.title,
+        combine=name,
+        combine_title=COMBINATIONS[name],
+        asked_combine=wishes.combine,
+        tried=chain.tried if isinstance(chain, ChosenChain) else (),
+        thresholds=wishes.thresholds,
+        thresholds_title=rule_title(wishes.thresholds),
+        at_least_one=wishes.at_least_one,
+        exclusive=wishes.exclusive,
+        by_image=chain.decider.expected is not None,
+    )
+
+
+def _class_weights(chain: FittedChain, stack: MemberStack) -> dict[str, tuple[float, ...]] | None:
+    weights = chain.combination.class_weights
+    return (
+        None if weights is None else {name: tuple(row.tolist()) for name, row in zip(stack.names, weights, strict=True)}
+    )
 
 
 def _describe(source: Source, rows: LabelledRows, tables: Mapping[str, PredictionTable]) -> Rows:
@@ -144,6 +222,6 @@ def _describe(source: Source, rows: LabelledRows, tables: Mapping[str, Predictio
     )
 
 
-def _best_possible(source: Source) -> float | None:
+def _best_possible(source: Source, wishes: BlendWishes) -> float | None:
     known = source.true_probabilities
-    return None if known is None else oracle_macro_f1(source.labels, known)
+    return None if known is None or wishes.metric.name != "macro_f1" else oracle_macro_f1(source.labels, known)

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from ensemble.errors import DataError
+from ensemble.blending import COMBINATIONS
+from ensemble.errors import DataError, first_few
 from ensemble.metric import Metric
+from ensemble.thresholds import LabelRules, threshold_rule
+
+AUTO_NAME = "auto"
 
 
 @dataclass(frozen=True)
@@ -18,6 +23,8 @@ class BlendWishes:
         thresholds: The name of a threshold rule, or ``"auto"``.
         seed: The only source of chance.
         trials: Of each Optuna study; 0 leaves these out.
+        at_least_one: Every image has a label.
+        exclusive: The class that never comes with another, by name; None: there is none.
     """
 
     metric: Metric = field(default_factory=Metric)
@@ -25,6 +32,22 @@ class BlendWishes:
     thresholds: str = "auto"
     seed: int = 0
     trials: int = 100
+    at_least_one: bool = False
+    exclusive: str | None = None
+
+    def label_rules(self, class_names: Sequence[str]) -> LabelRules:
+        """What is known about which labels come together.
+
+        Args:
+            class_names: C names.
+
+        Raises:
+            DataError: The exclusive class is none of them.
+        """
+        if self.exclusive is not None and self.exclusive not in class_names:
+            raise DataError(f"exclusive class: expected one of {first_few(class_names, 10)}, got {self.exclusive!r}")
+        exclusive = None if self.exclusive is None else list(class_names).index(self.exclusive)
+        return LabelRules(self.at_least_one, exclusive)
 
 
 def check_wishes(wishes: BlendWishes) -> None:
@@ -34,11 +57,13 @@ def check_wishes(wishes: BlendWishes) -> None:
         DataError: Names it.
     """
     problems = []
-    if wishes.metric != Metric():
-        problems.append(f"metric {wishes.metric.name}: only macro_f1 can be maximised")
-    if wishes.combine not in ("auto", "mean"):
-        problems.append(f"combine {wishes.combine!r}: expected 'auto' or 'mean'")
-    if wishes.thresholds not in ("auto", "exact"):
-        problems.append(f"thresholds {wishes.thresholds!r}: expected 'auto' or 'exact'")
+    if wishes.combine not in (AUTO_NAME, *COMBINATIONS):
+        problems.append(f"--combine: expected one of {', '.join([AUTO_NAME, *COMBINATIONS])}, got {wishes.combine!r}")
+    try:
+        threshold_rule(wishes.thresholds, metric=wishes.metric)
+    except DataError as error:
+        problems.append(f"--thresholds: {error}")
+    if wishes.thresholds == "optuna" and not wishes.trials:
+        problems.append("--thresholds optuna needs --trials of 1 or more")
     if problems:
         raise DataError.gather("the blend cannot be made as asked", problems)

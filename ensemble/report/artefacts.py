@@ -11,10 +11,9 @@ from typing import Any
 from ensemble.blending import Source
 from ensemble.evaluation import Scorecard
 from ensemble.evaluation.rules import STUDIES
-from ensemble.evaluation.scorecard import CHOSEN_RULE
 from ensemble.files import sha256_of_file, write_json
 from ensemble.predictions import write_predictions
-from ensemble.results import ClassResult
+from ensemble.results import ClassResult, Likeness, Scores
 from ensemble.runs import SPLITS, BlendPaths
 from ensemble.submission import plain_template, read_template, write_submission
 
@@ -31,6 +30,7 @@ _PER_CLASS = (
     "precision",
     "recall",
     "f1",
+    "f1_ci95",
     "in_sample_f1",
     "auroc",
     "average_precision",
@@ -63,17 +63,16 @@ def blend_summary(source: Source, card: Scorecard) -> dict[str, Any]:
     result = card.result
     return {
         "version": BLEND_VERSION,
-        "metric": "macro_f1",
+        **_made_by(card),
         "class_names": list(result.class_names),
-        "combine": "mean",
-        "members": _weights(card),
-        "class_weights": None,
-        "threshold_rule": CHOSEN_RULE,
         "thresholds": _thresholds(card),
-        "scores": {**_without_nan(asdict(result.scores)), "best_possible": _number(result.best_possible)},
+        "decides": _decides(card),
+        "scores": {**_scores(result.scores), "best_possible": _number(result.best_possible)},
         "per_class": {row.name: _per_class(row) for row in result.classes},
         "rules": [_without_nan(asdict(rule)) for rule in result.rules],
-        "member_scores": {member.name: _without_nan(asdict(member.scores)) for member in result.members},
+        "combinations": [_without_nan(asdict(tried)) for tried in result.choice.tried],
+        "member_scores": {member.name: _scores(member.scores) for member in result.members},
+        "likeness": None if result.likeness is None else _likeness(result.likeness),
         "epoch_picked": _epochs_picked(card),
         "skipped": dict(result.skipped),
         "warnings": list(result.warnings),
@@ -124,14 +123,47 @@ def _submission_origin(path: Path, *, source: Source, card: Scorecard) -> dict[s
         "version": SUBMISSION_VERSION,
         "submission": path.name,
         "submission_sha256": sha256_of_file(path),
-        "metric": "macro_f1",
-        "combine": "mean",
-        "members": _weights(card),
-        "threshold_rule": CHOSEN_RULE,
+        **_made_by(card),
         "thresholds": _thresholds(card),
-        "scores": _without_nan(asdict(card.result.scores)),
+        "scores": _scores(card.result.scores),
         "epoch_picked": _epochs_picked(card),
         **_origin(source),
+    }
+
+
+def _made_by(card: Scorecard) -> dict[str, Any]:
+    """The metric and the rules, and the weights that they led to."""
+    choice, own = card.result.choice, card.result.class_weights
+    return {
+        "metric": choice.metric,
+        "beta": card.wishes.metric.beta,
+        "combine": choice.combine,
+        "asked_combine": choice.asked_combine,
+        "members": _weights(card),
+        "class_weights": None if own is None else {name: list(weights) for name, weights in own.items()},
+        "threshold_rule": choice.thresholds,
+    }
+
+
+def _decides(card: Scorecard) -> dict[str, Any]:
+    """All that decisions need beside the thresholds, so that they can be made again from this file."""
+    choice, expected = card.result.choice, card.chain.decider.expected
+    lines = None if expected is None else [_number(tuple(line)) for line in expected.lines.tolist()]
+    return {
+        "at_least_one": choice.at_least_one,
+        "exclusive": choice.exclusive,
+        "expected_f1": None if expected is None else {"calibration": expected.kind, "lines": lines},
+    }
+
+
+def _scores(scores: Scores) -> dict[str, Any]:
+    return _without_nan(asdict(scores))
+
+
+def _likeness(likeness: Likeness) -> dict[str, Any]:
+    return {
+        "error_correlations": [_number(row) for row in likeness.error_correlations],
+        "without": [_without_nan(asdict(one)) for one in likeness.absences],
     }
 
 
@@ -168,4 +200,6 @@ def _without_nan(content: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _number(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return [_number(part) for part in value]
     return None if isinstance(value, float) and math.isnan(value) else value

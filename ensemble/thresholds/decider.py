@@ -136,6 +136,11 @@ class DecisionRule(Protocol):
     ) -> Decider: ...
 
 
+def as_decider(found: NDArray[np.float64] | Decider) -> Decider:
+    """What a rule of either kind found: thresholds, shape (C,), or a decider."""
+    return found if isinstance(found, Decider) else Decider(found)
+
+
 @dataclass(frozen=True)
 class ByThresholds:
     """Thresholds by a rule, then the label rules."""
