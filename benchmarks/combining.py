@@ -4,8 +4,8 @@
 
     python benchmarks/combining.py [--rows 600] [--repeats 30]
 
-Each repeat draws rows of four classes with 2 % to 19 % positives, fits every chain (with exact thresholds; ``auto`` with
-five folds) on N of them, and scores it on 40,000 fresh ones. Shown is macro-F1 above the plain mean's, with the
+Each repeat draws rows of four classes with 2 % to 19 % positives, fits every chain (with exact thresholds; ``auto``
+with five folds) on N of them, and scores it on 40,000 fresh ones. Shown is macro-F1 above the plain mean's, with the
 standard error over repeats. All members share an error; each has one of its own, of the size given by its kind.
 """
 
