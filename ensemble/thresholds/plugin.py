@@ -15,9 +15,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit
 
-from ensemble.thresholds.calibration import Kind, calibrate, features_of
+from ensemble.thresholds.calibration import Kind, calibrated
 from ensemble.thresholds.cuts import RankedClass, choose_thresholds
 
 
@@ -29,12 +28,10 @@ class PlugInThresholds:
 
     Attributes:
         kind: Platt's or the beta calibration.
-        pull: How many positives the fit pooled over classes counts as.
         beta: Of F-beta.
     """
 
     kind: Kind = "beta"
-    pull: float = 10.0
     beta: float = 1.0
 
     def fit(
@@ -49,23 +46,21 @@ class PlugInThresholds:
 
     def counts(self, ranked: Sequence[RankedClass], rng: np.random.Generator) -> NDArray[np.float64]:  # noqa: ARG002
         """See ``CountRule``."""
-        lines = calibrate(ranked, self.kind, pull=self.pull)
-        pairs = zip(ranked, lines, strict=True)
+        pairs = zip(ranked, calibrated(ranked, self.kind), strict=True)
         return np.array(
-            [best_expected(one, expit(features_of(one.scores, self.kind) @ line), self.beta) for one, line in pairs],
-            dtype=np.float64,
+            [best_expected(one, probabilities, self.beta) for one, probabilities in pairs], dtype=np.float64
         )
 
 
-def best_expected(one: RankedClass, calibrated: NDArray[np.float64], beta: float) -> int:
+def best_expected(one: RankedClass, chances: NDArray[np.float64], beta: float) -> int:
     """How many rows to select for the best expected F-beta; of equals the most.
 
     Args:
         one: A class of n rows.
-        calibrated: Shape (n,), the probability of each ranked row to be positive; not falling.
+        chances: Shape (n,), the probability of each ranked row to be positive; not falling.
         beta: Of F-beta.
     """
     ends = one.ends
-    gained = np.cumsum(calibrated[::-1])
+    gained = np.cumsum(chances[::-1])
     expected = gained[ends - 1] / (ends + beta**2 * gained[-1])
     return int(ends[len(ends) - 1 - int(np.argmax(expected[::-1]))])
