@@ -2,7 +2,10 @@ r"""Calibration of each class, pulled toward one fit for all classes.
 
 Platt: :math:`\operatorname{logit} q = c + a \operatorname{logit} p`. Beta: :math:`\operatorname{logit} q = c + a \ln p
 - b \ln(1 - p)`, which bends both ends of the curve on their own and holds Platt's (a = b) and the identity (a = b = 1,
-c = 0). a, b >= 0, so that a better score is never worth less.
+c = 0). Ranks: the beta calibration with two terms more, :math:`- d \ln r - e \ln(1 + r)`, where r is a row's place from
+the top divided by the number of positives. Precision falls along r in much the same way whatever scale a model's scores
+have, so these terms stand in where a beta calibration does not fit. All slopes are >= 0, so that a better score is
+never worth less.
 
 Each class's coefficients are taken as drawn from one normal distribution, whose mean and covariance are estimated from
 all classes by expectation-maximisation (empirical Bayes). So a class with many positives is fitted by itself, one with
@@ -24,7 +27,7 @@ from scipy.special import expit
 from ensemble.thresholds.cuts import RankedClass
 from ensemble.thresholds.logistic import BinnedRows, Normal, fit_logistic
 
-Kind = Literal["platt", "beta"]
+Kind = Literal["platt", "beta", "ranks"]
 
 N_BINS = 256
 """Rows of a class are counted in at most so many bins, narrow at the top, where the positives are."""
@@ -41,7 +44,7 @@ def calibrated(ranked: Sequence[RankedClass], kind: Kind) -> list[NDArray[np.flo
 
     Args:
         ranked: C classes, at least one, each with positives and negatives.
-        kind: Platt's or the beta calibration.
+        kind: Platt's, the beta calibration, or that and ranks.
 
     Returns:
         C arrays of shape (n,), float64 in [0, 1], not falling.
@@ -63,7 +66,16 @@ def _features(one: RankedClass, kind: Kind) -> NDArray[np.float64]:
     clipped = np.clip(scores, max(low, np.finfo(np.float64).tiny), min(high, 1 - np.finfo(np.float64).epsneg))
     rising, falling = np.log(clipped), np.log1p(-clipped)
     parts = [rising - falling] if kind == "platt" else [rising, -falling]
+    if kind == "ranks":
+        relative = _places_from_top(scores) / one.n_positives
+        parts += [-np.log(relative), -np.log1p(relative)]
     return np.stack([np.ones_like(clipped), *parts], axis=-1)
+
+
+def _places_from_top(scores: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The place of each of the ascending ``scores``, shape (n,): 0.5 for the highest; equal ones share their mean."""
+    below, up_to = (np.searchsorted(scores, scores, side=side) for side in ("left", "right"))
+    return np.asarray(len(scores) - (below + up_to) / 2.0)
 
 
 def _pulled_fit(rows: BinnedRows) -> NDArray[np.float64]:
@@ -71,7 +83,7 @@ def _pulled_fit(rows: BinnedRows) -> NDArray[np.float64]:
     n_classes, _, n_features = rows.features.shape
     ridge = _RIDGE * np.eye(n_features)
     pool = rows.pooled()
-    identity = np.append(0.0, np.ones(n_features - 1))
+    identity = np.array([0.0, 1.0, 1.0, 0.0, 0.0])[:n_features]
     center = fit_logistic(pool, Normal(identity, ridge), identity[None])
     per_positive = pool.curvature(center)[0] / pool.positives.sum()
     spread = first_spread = np.linalg.inv(FEWEST_POSITIVES * per_positive + ridge)

@@ -27,7 +27,7 @@ class PlugInThresholds:
     A class without a labelled positive gets 2.0, none; one without a labelled negative 0.0, all.
 
     Attributes:
-        kind: Platt's or the beta calibration.
+        kind: Of calibration: Platt's, beta, or beta and ranks.
         beta: Of F-beta.
     """
 
