@@ -57,7 +57,7 @@ from ensemble.thresholds import (
 )
 
 EXACT, AUTO = "mean+exact", "mean+auto"
-MEAN_WITH = ("half", "global", "exact", "prior", "halves", "platt", "beta", "prototype", "auto")
+MEAN_WITH = ("half", "global", "exact", "prior", "halves", "platt", "beta", "ranks", "prototype", "auto")
 WAYS = ("best+half", *(f"mean+{name}" for name in MEAN_WITH))
 HEAD = f"{'':24}{'fresh':>8}{'promise':>9}{'optimism':>10}{'- exact':>10}{'s.e.':>8}{'- auto':>10}{'s.e.':>8}"
 
@@ -120,8 +120,9 @@ def combination(name: str, metric: Metric) -> CombinationRule:
 def rule(name: str, metric: Metric) -> ThresholdRule:
     if name == "prototype":
         beta = metric.beta
-        halves = Part(HalvesThresholds(beta=beta), per_positives=25.0)
-        return AveragedThresholds((halves, Part(PlugInThresholds("platt", beta=beta)), Part(PriorThresholds())))
+        halves = Part(HalvesThresholds(repeats=1, beta=beta), per_positives=25.0)
+        parts = (halves, Part(PlugInThresholds("platt", beta=beta)), Part(PriorThresholds()))
+        return AveragedThresholds(parts, "arithmetic")
     return threshold_rule("fixed" if name == "half" else name, metric=metric)
 
 
@@ -142,6 +143,8 @@ def main() -> None:
 
 def study(folders: Sequence[Path], *, ways: Sequence[str], metric: Metric, args: argparse.Namespace) -> None:
     asked = list(dict.fromkeys([*ways, EXACT, AUTO]))
+    if wrong := [way for way in asked if way.count("+") != 1]:
+        raise DataError(f"expected ways such as {AUTO}, got {first_few(wrong)}")
     everything = []
     for folder in folders:
         start = time.perf_counter()

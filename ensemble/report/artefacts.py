@@ -148,11 +148,14 @@ def _made_by(card: Scorecard) -> dict[str, Any]:
 def _decides(card: Scorecard) -> dict[str, Any]:
     """All that decisions need beside the thresholds, so that they can be made again from this file."""
     choice, expected = card.result.choice, card.chain.decider.expected
-    lines = None if expected is None else [_number(tuple(line)) for line in expected.lines.tolist()]
+    knots = None
+    if expected is not None:
+        pairs = zip(card.result.class_names, expected.scores, expected.chances, strict=True)
+        knots = {name: {"scores": scores.tolist(), "chances": chances.tolist()} for name, scores, chances in pairs}
     return {
         "at_least_one": choice.at_least_one,
         "exclusive": choice.exclusive,
-        "expected_f1": None if expected is None else {"calibration": expected.kind, "lines": lines},
+        "expected_f1": knots,
     }
 
 

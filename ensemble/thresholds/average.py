@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +13,6 @@ from ensemble.thresholds.cuts import CountRule, RankedClass, choose_thresholds, 
 from ensemble.thresholds.exact import NONE_POSITIVE
 from ensemble.thresholds.halves import HalvesThresholds
 from ensemble.thresholds.plugin import PlugInThresholds
-from ensemble.thresholds.prior import PriorThresholds
 from ensemble.thresholds.rules import ThresholdRule
 
 
@@ -40,15 +39,17 @@ class Part:
 
 @dataclass(frozen=True)
 class AveragedThresholds:
-    """Per class: the mean of what several rules say, as shares of the fitting rows that they select.
+    """Per class: the mean of how many of the fitting rows several rules select.
 
     A class without a labelled positive gets 2.0, none; one without a labelled negative 0.0, all.
 
     Attributes:
         parts: The rules and their weights.
+        mean: Of the numbers of rows: the geometric one is spoilt less by a rule that selects far too many.
     """
 
     parts: tuple[Part, ...]
+    mean: Literal["geometric", "arithmetic"] = "geometric"
 
     def fit(
         self,
@@ -65,7 +66,9 @@ class AveragedThresholds:
         said = np.stack([np.maximum(1.0, part.rule.counts(ranked, rng)) for part in self.parts])
         positives = np.array([one.n_positive_units for one in ranked], dtype=np.float64)
         weights = np.stack([part.weights(positives) for part in self.parts])
-        return np.average(said, axis=0, weights=weights)
+        if self.mean == "arithmetic":
+            return np.asarray(np.average(said, axis=0, weights=weights))
+        return np.asarray(np.exp(np.average(np.log(said), axis=0, weights=weights)))
 
 
 @dataclass(frozen=True)
@@ -103,6 +106,6 @@ def auto_thresholds(beta: float = 1.0) -> AveragedThresholds:
             Part(HalvesThresholds(beta=beta), per_positives=25.0),
             Part(PlugInThresholds("platt", beta=beta)),
             Part(PlugInThresholds("beta", beta=beta)),
-            Part(PriorThresholds()),
+            Part(PlugInThresholds("ranks", beta=beta)),
         )
     )

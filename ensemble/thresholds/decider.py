@@ -10,18 +10,19 @@ from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit, logit
+from scipy.special import logit
 
 from ensemble.errors import DataError
 from ensemble.metric import Metric
 from ensemble.thresholds.ascent import AscentThresholds
-from ensemble.thresholds.calibration import Kind, calibrate, features_of
-from ensemble.thresholds.cuts import rank_classes
+from ensemble.thresholds.calibration import Kind, calibrated
+from ensemble.thresholds.cuts import RankedClass, rank_classes
 from ensemble.thresholds.decide import decide
 from ensemble.thresholds.expected import expected_f1_decisions
 from ensemble.thresholds.rules import ThresholdRule
 
 _FURTHEST = 1e6
+_KNOTS = 256
 
 
 @dataclass(frozen=True)
@@ -85,21 +86,31 @@ NO_LABEL_RULES = LabelRules()
 
 @dataclass(frozen=True, eq=False)
 class ExpectedF1:
-    """Calibrations by which the expected F1 of an image is maximised.
+    """Calibrations by which the expected F1 of an image is maximised: for each class, straight lines between knots.
 
     Attributes:
-        kind: Platt's or the beta calibration.
-        lines: Shape (C, D), the calibrations' coefficients; NaN for a class that is never positive.
+        scores: C arrays of shape (n,), ascending probabilities of the blend, n at most 256; empty: never positive.
+        chances: C arrays of shape (n,), the calibrated probability at each.
     """
 
-    kind: Kind
-    lines: NDArray[np.float64]
+    scores: tuple[NDArray[np.float64], ...]
+    chances: tuple[NDArray[np.float64], ...]
 
     def __call__(self, probabilities: NDArray[np.float64]) -> NDArray[np.bool_]:
         """Decisions, shape (N, C)."""
-        features = features_of(probabilities, self.kind)
-        calibrated = expit(np.einsum("ncd,cd->nc", features, np.nan_to_num(self.lines)))
-        return expected_f1_decisions(np.where(np.isnan(self.lines[:, 0]), 0.0, calibrated))
+        calibrated = np.zeros(probabilities.shape)
+        for column, (scores, chances) in enumerate(zip(self.scores, self.chances, strict=True)):
+            if len(scores):
+                calibrated[:, column] = np.interp(probabilities[:, column], scores, chances)
+        return expected_f1_decisions(calibrated)
+
+
+def _knots(one: RankedClass, chances: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Distinct scores, evenly spread over the rows and denser at the top, where the positives are."""
+    n = len(one.scores)
+    places = np.unique(n - 1 - np.floor((n - 1) * np.linspace(0.0, 1.0, _KNOTS) ** 2).astype(np.intp))
+    scores, first = np.unique(one.scores[places], return_index=True)
+    return scores, chances[places][first]
 
 
 @dataclass(frozen=True, eq=False)
@@ -165,12 +176,10 @@ class ByExpectedF1:
 
     Attributes:
         kind: Platt's or the beta calibration.
-        pull: How many positives the fit pooled over classes counts as.
         label_rules: Applied last.
     """
 
-    kind: Kind = "platt"
-    pull: float = 10.0
+    kind: Kind = "beta"
     label_rules: LabelRules = NO_LABEL_RULES
 
     def fit(
@@ -183,9 +192,13 @@ class ByExpectedF1:
         """See ``DecisionRule``."""
         thresholds = AscentThresholds(Metric("sample_f1")).fit(labels, probabilities, groups, rng)
         ranked = rank_classes(labels, probabilities, groups)
-        usable = np.array([one.n_positives > 0 for one in ranked])
-        lines = np.full((len(ranked), 2 if self.kind == "platt" else 3), np.nan)
-        if usable.any():
-            chosen = [one for one, use in zip(ranked, usable, strict=True) if use]
-            lines[usable] = calibrate(chosen, self.kind, pull=self.pull)
-        return Decider(thresholds, self.label_rules, ExpectedF1(self.kind, lines))
+        usable = [one for one in ranked if one.forced is None]
+        chances = iter(calibrated(usable, self.kind) if usable else ())
+        knots = []
+        for one in ranked:
+            if one.forced is None:
+                knots.append(_knots(one, next(chances)))
+            else:
+                knots.append((np.array([0.0]), np.array([1.0])) if one.n_positives else (np.empty(0), np.empty(0)))
+        scores, heights = zip(*knots, strict=True)
+        return Decider(thresholds, self.label_rules, ExpectedF1(scores, heights))

@@ -16,16 +16,17 @@ from ensemble.thresholds.cuts import RankedClass, choose_thresholds
 class HalvesThresholds:
     """Per class: split the rows in halves, find each half's exact threshold, take the mean; repeat.
 
-    Groups stay whole, and units (groups, else rows) with a positive are divided evenly. The mean is taken over the
-    number of fitting rows that each threshold selects. A half without a positive says nothing and is left out; a class
-    with one unit that has positives gets its exact threshold, one without a labelled positive 2.0, none.
+    Groups stay whole, and units (groups, else rows) with a positive are divided evenly. The mean is the geometric one
+    of the numbers of fitting rows that the thresholds select. A half without a positive says nothing and is left out; a
+    class with one unit that has positives gets its exact threshold, one without a labelled positive 2.0, none, one
+    without a labelled negative 0.0, all.
 
     Attributes:
         repeats: How many random divisions.
         beta: Of F-beta.
     """
 
-    repeats: int = 1
+    repeats: int = 5
     beta: float = 1.0
 
     def fit(
@@ -40,7 +41,7 @@ class HalvesThresholds:
 
     def counts(self, ranked: Sequence[RankedClass], rng: np.random.Generator) -> NDArray[np.float64]:
         """See ``CountRule``."""
-        return np.array([np.mean(list(self._counts(one, rng))) for one in ranked])
+        return np.array([np.exp(np.mean(np.log(list(self._counts(one, rng))))) for one in ranked])
 
     def _counts(self, one: RankedClass, rng: np.random.Generator) -> Iterator[int]:
         """How many of all rows each half's threshold selects."""

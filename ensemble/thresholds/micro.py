@@ -17,9 +17,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit
 
-from ensemble.thresholds.calibration import Kind, calibrate, features_of
+from ensemble.thresholds.calibration import Kind, calibrated
 from ensemble.thresholds.cuts import RankedClass, rank_classes
 from ensemble.thresholds.exact import NONE_POSITIVE
 
@@ -50,11 +49,9 @@ class MicroPlugIn:
 
     Attributes:
         kind: Platt's or the beta calibration.
-        pull: How many positives the fit pooled over classes counts as.
     """
 
     kind: Kind = "beta"
-    pull: float = 10.0
 
     def fit(
         self,
@@ -65,16 +62,12 @@ class MicroPlugIn:
     ) -> NDArray[np.float64]:
         """See ``ThresholdRule``."""
         ranked = rank_classes(labels, probabilities, groups)
-        usable = [one for one in ranked if len(one.scores)]
-        lines = iter(calibrate(usable, self.kind, pull=self.pull)) if usable else iter(())
+        usable = [one for one in ranked if one.forced is None]
+        chances = iter(calibrated(usable, self.kind) if usable else ())
         gained = [
-            expit(features_of(one.scores[::-1], self.kind) @ next(lines)) if len(one.scores) else np.empty(0)
-            for one in ranked
+            next(chances)[::-1] if one.forced is None else one.positive[::-1].astype(np.float64) for one in ranked
         ]
-        return _solve(
-            ranked,
-            [np.zeros_like(part) if not one.n_positives else part for one, part in zip(ranked, gained, strict=True)],
-        )
+        return _solve(ranked, gained)
 
 
 def _solve(ranked: Sequence[RankedClass], gained: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:

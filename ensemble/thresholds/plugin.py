@@ -15,9 +15,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit
 
-from ensemble.thresholds.calibration import Kind, calibrate, features_of
+from ensemble.thresholds.calibration import Kind, calibrated
 from ensemble.thresholds.cuts import RankedClass, choose_thresholds, rank_classes
 from ensemble.thresholds.exact import NONE_POSITIVE
 
@@ -29,13 +28,11 @@ class PlugInThresholds:
     A class without a labelled positive gets 2.0, none; one without a labelled negative 0.0, all.
 
     Attributes:
-        kind: Platt's or the beta calibration.
-        pull: How many positives the fit pooled over classes counts as.
+        kind: Of calibration: Platt's, beta, or beta and ranks.
         beta: Of F-beta.
     """
 
     kind: Kind = "beta"
-    pull: float = 10.0
     beta: float = 1.0
 
     def fit(
@@ -50,11 +47,9 @@ class PlugInThresholds:
 
     def counts(self, ranked: Sequence[RankedClass], rng: np.random.Generator) -> NDArray[np.float64]:  # noqa: ARG002
         """See ``CountRule``."""
-        lines = calibrate(ranked, self.kind, pull=self.pull)
-        pairs = zip(ranked, lines, strict=True)
+        pairs = zip(ranked, calibrated(ranked, self.kind), strict=True)
         return np.array(
-            [best_expected(one, expit(features_of(one.scores, self.kind) @ line), self.beta) for one, line in pairs],
-            dtype=np.float64,
+            [best_expected(one, probabilities, self.beta) for one, probabilities in pairs], dtype=np.float64
         )
 
 
@@ -64,11 +59,9 @@ class EvenChance:
 
     Attributes:
         kind: Platt's or the beta calibration.
-        pull: How many positives the fit pooled over classes counts as.
     """
 
     kind: Kind = "beta"
-    pull: float = 10.0
 
     def fit(
         self,
@@ -79,25 +72,27 @@ class EvenChance:
     ) -> NDArray[np.float64]:
         """See ``ThresholdRule``."""
         ranked = rank_classes(labels, probabilities, groups)
-        thresholds = [NONE_POSITIVE if one.forced is None else one.forced for one in ranked]
-        open_classes = [number for number, one in enumerate(ranked) if one.forced is None]
-        chosen = [ranked[number] for number in open_classes]
-        lines = calibrate(chosen, self.kind, pull=self.pull) if chosen else ()
-        for number, one, line in zip(open_classes, chosen, lines, strict=True):
-            count = int(np.count_nonzero(features_of(one.scores, self.kind) @ line >= 0.0))
-            thresholds[number] = one.threshold_selecting(count) if count else NONE_POSITIVE
+        open_classes = [one for one in ranked if one.forced is None]
+        chances = iter(calibrated(open_classes, self.kind) if open_classes else ())
+        thresholds = []
+        for one in ranked:
+            if one.forced is not None:
+                thresholds.append(one.forced)
+                continue
+            count = int(np.count_nonzero(next(chances) >= 0.5))
+            thresholds.append(one.threshold_selecting(count) if count else NONE_POSITIVE)
         return np.array(thresholds, dtype=np.float64)
 
 
-def best_expected(one: RankedClass, calibrated: NDArray[np.float64], beta: float) -> int:
+def best_expected(one: RankedClass, chances: NDArray[np.float64], beta: float) -> int:
     """How many rows to select for the best expected F-beta; of equals the most.
 
     Args:
         one: A class of n rows.
-        calibrated: Shape (n,), the probability of each ranked row to be positive; not falling.
+        chances: Shape (n,), the probability of each ranked row to be positive; not falling.
         beta: Of F-beta.
     """
     ends = one.ends
-    gained = np.cumsum(calibrated[::-1])
+    gained = np.cumsum(chances[::-1])
     expected = gained[ends - 1] / (ends + beta**2 * gained[-1])
     return int(ends[len(ends) - 1 - int(np.argmax(expected[::-1]))])

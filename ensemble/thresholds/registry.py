@@ -23,6 +23,7 @@ _BY_CLASS: dict[str, tuple[str, Callable[[Metric], ThresholdRule]]] = {
     "prior": ("prior-matching", lambda _: PriorThresholds()),
     "platt": ("plug-in, Platt", lambda metric: PlugInThresholds("platt", beta=metric.beta)),
     "beta": ("plug-in, beta calibration", lambda metric: PlugInThresholds("beta", beta=metric.beta)),
+    "ranks": ("plug-in, beta and ranks", lambda metric: PlugInThresholds("ranks", beta=metric.beta)),
     "optuna": ("Optuna", lambda metric: OptunaThresholds(metric=metric)),
     "auto": ("auto: an average of rules", lambda metric: auto_thresholds(metric.beta)),
 }
