@@ -1,14 +1,16 @@
 r"""Which rows of one class can matter for its best cut: found by counting, without sorting the rest.
 
-Rows are counted in bins of like scores, the leading bits of the float. For each bin two numbers follow from the counts:
-what F the cut below the bin has, and what F no cut inside it can exceed, as if the bin held all its positives first and
-then its negatives. A bin whose bound stays below the best of the former cannot hold the best cut, and its rows need no
-order.
+Rows are counted in bins of like scores. For each bin two numbers follow from the counts: what F the cut below the bin
+has, and what F no cut inside it can exceed, as if the bin held all its positives first and then its negatives. A bin
+whose bound stays below the best of the former cannot hold the best cut, and its rows need no order.
 
 .. math:: \max_{\text{cuts in bin}} F_\beta
     \le \frac{(1 + \beta^2) TP_{\ge}}{\text{selected}_{\ge} - \text{negatives in the bin} + \beta^2 \text{positives}}
 
-where :math:`\ge` counts the bin and all above it.
+where :math:`\ge` counts the bin and all above it. What is left is counted in finer bins, while that helps, then sorted.
+
+The bins are of equal width in the *bits* of the scores: of floats >= 0 these, read as an integer, rise with the number.
+So bins are narrow where floats are, also near 0.
 """
 
 from __future__ import annotations
@@ -19,19 +21,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-SORTED_WHOLE = 40_000
-"""Up to so many rows sorting all of them is faster than counting."""
+MOST_SORTED = 32_768
+"""Up to so many rows sorting all of them is faster than counting them first."""
 
-_DROPPED_BITS = 14
-"""Of a float32's 32; what is left tells 512 scores apart between any number and its double."""
-_N_BINS = (int(np.float32(1.0).view(np.uint32)) >> _DROPPED_BITS) + 1
+_BIN_BITS = 14
 _ROUNDING = 1.0 + 1e-12
 """A bound is computed with rounding: without this a bin that ties with the best could be lost."""
 
 
 @dataclass(frozen=True, eq=False)
-class Contest:
-    """What is needed to judge P cuts, each at the score of a positive; one of them is the best of all.
+class Rivals:
+    """P cuts, each at the score of a positive; one of them is the best of all.
 
     Equal cuts stand side by side; only the first of them selects what it says, the others claim less.
 
@@ -56,7 +56,7 @@ def f_beta(hits: NDArray[np.int64], selected: NDArray[np.int64], n_positives: in
     return (1.0 + beta**2) * hits / (selected + beta**2 * n_positives)
 
 
-def contest(scores: NDArray[Any], positive: NDArray[np.bool_], beta: float) -> Contest:
+def find_rivals(scores: NDArray[Any], positive: NDArray[np.bool_], beta: float) -> Rivals:
     """The cuts that can be the best.
 
     Args:
@@ -64,57 +64,77 @@ def contest(scores: NDArray[Any], positive: NDArray[np.bool_], beta: float) -> C
         positive: Shape (n,), with at least one positive.
         beta: Of F-beta.
     """
-    hits = scores[positive]
-    if len(scores) <= SORTED_WHOLE:
-        return _judge(scores, hits, 0, 0)
-    bins, hit_bins = _bin_of(scores), _bin_of(hits)
-    rows_in, hits_in = np.bincount(bins, minlength=_N_BINS), np.bincount(hit_bins, minlength=_N_BINS)
-    open_bins = _open_bins(rows_in, hits_in, beta)
-    needed = open_bins | _next_below(open_bins, rows_in)
-    cuts = np.sort(hits[open_bins[hit_bins]])
-    own = _bin_of(cuts)
-    return _judge(
-        scores[needed[bins]], cuts, _from_top(rows_in * ~needed)[own], _from_top(hits_in * ~open_bins)[own]
-    )
+    rows = _Rows(scores, positive, 0, 0)
+    n_positives = int(np.count_nonzero(positive))
+    while len(rows.scores) > MOST_SORTED:
+        fewer = _narrowed(rows, n_positives, beta)
+        if fewer is None:
+            break
+        rows = fewer
+    return _rivals_among(rows)
 
 
-def _judge(
-    rows: NDArray[Any],
-    cuts: NDArray[Any],
-    more_rows: NDArray[np.int64] | int,
-    more_hits: NDArray[np.int64] | int,
-) -> Contest:
-    """A contest of ``cuts`` over ``rows``, in any order; so many more rows and positives lie above each sorted cut."""
-    rows, cuts = np.sort(rows), np.sort(cuts)
-    place = np.searchsorted(rows, cuts)
-    next_lower = np.where(place > 0, rows[place - 1], -1.0)
-    return Contest(cuts, np.arange(len(cuts), 0, -1) + more_hits, len(rows) - place + more_rows, next_lower)
+@dataclass(frozen=True, eq=False)
+class _Rows:
+    """All rows whose score lies in some interval: every cut that can be the best, and the next lower score of each.
+
+    Attributes:
+        scores: Shape (n,).
+        positive: Shape (n,).
+        rows_above: How many rows lie above the interval.
+        hits_above: How many of them are positive.
+    """
+
+    scores: NDArray[Any]
+    positive: NDArray[np.bool_]
+    rows_above: int
+    hits_above: int
 
 
-def _open_bins(rows_in: NDArray[np.int64], hits_in: NDArray[np.int64], beta: float) -> NDArray[np.bool_]:
-    """The bins that can hold the best cut."""
-    n_positives = int(hits_in.sum())
-    hits, selected = _from_top(hits_in), _from_top(rows_in)
+def _narrowed(rows: _Rows, n_positives: int, beta: float) -> _Rows | None:
+    """At most half of the rows; None where that cannot be had."""
+    bits: NDArray[np.signedinteger] = rows.scores.view(np.int32 if rows.scores.itemsize == 4 else np.int64)
+    low = int(bits.min())
+    shift = max(0, (int(bits.max()) - low).bit_length() - _BIN_BITS)
+    rows_in, hits_in = _count(bits, rows.positive, low, shift)
+    selected, hits = _from_top(rows_in) + rows.rows_above, _from_top(hits_in) + rows.hits_above
     reached = f_beta(hits, selected, n_positives, beta).max()
     bound = f_beta(hits, selected - (rows_in - hits_in), n_positives, beta)
-    return (hits_in > 0) & (bound * _ROUNDING >= reached)
+    first, last = _range_of((hits_in > 0) & (bound * _ROUNDING >= reached), rows_in)
+    if 2 * rows_in[first : last + 1].sum() > len(bits):
+        return None
+    inside = np.flatnonzero((bits >= low + (first << shift)) & (bits < low + ((last + 1) << shift)))
+    above = int(selected[last] - rows_in[last]), int(hits[last] - hits_in[last])
+    return _Rows(rows.scores[inside], rows.positive[inside], *above)
 
 
-def _next_below(bins: NDArray[np.bool_], rows_in: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """For each of the ``bins`` the next lower one with a row in it."""
-    occupied = np.flatnonzero(rows_in)
-    below = np.zeros_like(bins)
-    below[occupied[:-1]] = bins[occupied[1:]]
-    return below
+def _range_of(contenders: NDArray[np.bool_], rows_in: NDArray[np.int64]) -> tuple[int, int]:
+    """The lowest and the highest bin needed: those that contend, and the next lower one with a row in it."""
+    first, last = np.flatnonzero(contenders)[[0, -1]].tolist()
+    below = np.flatnonzero(rows_in[:first])
+    return (int(below[-1]) if below.size else first), last
+
+
+def _count(
+    bits: NDArray[np.signedinteger], positive: NDArray[np.bool_], low: int, shift: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Rows and positives in each bin: bits from ``low``, 2**shift to a bin."""
+    keys = bits - low
+    keys >>= shift
+    keys <<= 1
+    keys |= positive
+    counts = np.bincount(keys, minlength=2 * ((int(bits.max()) - low >> shift) + 1))
+    return counts[::2] + counts[1::2], counts[1::2]
+
+
+def _rivals_among(rows: _Rows) -> Rivals:
+    """Rank the rows that are left."""
+    ranked, cuts = np.sort(rows.scores), np.sort(rows.scores[rows.positive])
+    place = np.searchsorted(ranked, cuts)
+    hits = np.arange(len(cuts), 0, -1) + rows.hits_above
+    return Rivals(cuts, hits, len(ranked) - place + rows.rows_above, np.where(place > 0, ranked[place - 1], -1.0))
 
 
 def _from_top(counts: NDArray[np.int64]) -> NDArray[np.int64]:
     """Of each bin: the count in it and in all above."""
     return np.asarray(counts[::-1].cumsum()[::-1])
-
-
-def _bin_of(scores: NDArray[Any]) -> NDArray[np.intp]:
-    """The number of each score's bin, in [0, _N_BINS): never falling with the score, as float32 and its bits do not."""
-    with np.errstate(under="ignore"):
-        bits = scores.astype(np.float32, copy=False).view(np.uint32)
-    return (bits >> _DROPPED_BITS).astype(np.intp)

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ensemble.arrays import checked_labels, checked_probabilities, label_array, probability_array
-from ensemble.thresholds.binned import contest, f_beta
+from ensemble.thresholds.binned import f_beta, find_rivals
 from ensemble.thresholds.columns import solve_columns
 
 ALL_POSITIVE = 0.0
@@ -71,7 +71,7 @@ def _best_threshold(scores: NDArray[Any], positive: NDArray[np.bool_], beta: flo
     n_positives = int(np.count_nonzero(positive))
     if not n_positives:
         return NONE_POSITIVE
-    rivals = contest(scores, positive, beta)
+    rivals = find_rivals(scores, positive, beta)
     best = _last_best(f_beta(rivals.hits, rivals.selected, n_positives, beta))
     return _midpoint(float(rivals.next_lower[best]), float(rivals.cuts[best]))
 
