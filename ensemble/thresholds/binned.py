@@ -39,13 +39,11 @@ class Rivals:
         cuts: Shape (P,), ascending: scores of positives.
         hits: Shape (P,), int64: how many positives each cut selects.
         selected: Shape (P,), int64: how many rows each cut selects.
-        next_lower: Shape (P,), the next lower score of a row; -1 where there is none.
     """
 
     cuts: NDArray[Any]
     hits: NDArray[np.int64]
     selected: NDArray[np.int64]
-    next_lower: NDArray[Any]
 
 
 def f_beta(hits: NDArray[np.int64], selected: NDArray[np.int64], n_positives: int, beta: float) -> NDArray[np.float64]:
@@ -76,7 +74,7 @@ def find_rivals(scores: NDArray[Any], positive: NDArray[np.bool_], beta: float) 
 
 @dataclass(frozen=True, eq=False)
 class _Rows:
-    """All rows whose score lies in some interval: every cut that can be the best, and the next lower score of each.
+    """All rows whose score lies in some interval, which holds every cut that can be the best.
 
     Attributes:
         scores: Shape (n,).
@@ -100,19 +98,12 @@ def _narrowed(rows: _Rows, n_positives: int, beta: float) -> _Rows | None:
     selected, hits = _from_top(rows_in) + rows.rows_above, _from_top(hits_in) + rows.hits_above
     reached = f_beta(hits, selected, n_positives, beta).max()
     bound = f_beta(hits, selected - (rows_in - hits_in), n_positives, beta)
-    first, last = _range_of((hits_in > 0) & (bound * _ROUNDING >= reached), rows_in)
+    first, last = np.flatnonzero((hits_in > 0) & (bound * _ROUNDING >= reached))[[0, -1]].tolist()
     if 2 * rows_in[first : last + 1].sum() > len(bits):
         return None
     inside = np.flatnonzero((bits >= low + (first << shift)) & (bits < low + ((last + 1) << shift)))
     above = int(selected[last] - rows_in[last]), int(hits[last] - hits_in[last])
     return _Rows(rows.scores[inside], rows.positive[inside], *above)
-
-
-def _range_of(contenders: NDArray[np.bool_], rows_in: NDArray[np.int64]) -> tuple[int, int]:
-    """The lowest and the highest bin needed: those that contend, and the next lower one with a row in it."""
-    first, last = np.flatnonzero(contenders)[[0, -1]].tolist()
-    below = np.flatnonzero(rows_in[:first])
-    return (int(below[-1]) if below.size else first), last
 
 
 def _count(
@@ -130,9 +121,8 @@ def _count(
 def _rivals_among(rows: _Rows) -> Rivals:
     """Rank the rows that are left."""
     ranked, cuts = np.sort(rows.scores), np.sort(rows.scores[rows.positive])
-    place = np.searchsorted(ranked, cuts)
     hits = np.arange(len(cuts), 0, -1) + rows.hits_above
-    return Rivals(cuts, hits, len(ranked) - place + rows.rows_above, np.where(place > 0, ranked[place - 1], -1.0))
+    return Rivals(cuts, hits, len(ranked) - np.searchsorted(ranked, cuts) + rows.rows_above)
 
 
 def _from_top(counts: NDArray[np.int64]) -> NDArray[np.int64]:

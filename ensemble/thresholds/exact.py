@@ -72,8 +72,11 @@ def _best_threshold(scores: NDArray[Any], positive: NDArray[np.bool_], beta: flo
     if not n_positives:
         return NONE_POSITIVE
     rivals = find_rivals(scores, positive, beta)
-    best = _last_best(f_beta(rivals.hits, rivals.selected, n_positives, beta))
-    return _midpoint(float(rivals.next_lower[best]), float(rivals.cuts[best]))
+    cut = rivals.cuts[_last_best(f_beta(rivals.hits, rivals.selected, n_positives, beta))]
+    lower = scores < cut
+    if not lower.any():
+        return ALL_POSITIVE
+    return _midpoint(float((scores * lower).max()), float(cut))  # faster than the scores under a mask; none is below 0
 
 
 def _best_shared_threshold(
@@ -88,8 +91,8 @@ def _best_shared_threshold(
         weight = 1.0 if weights is None else weights[column]
         total += weight * _f_at(cuts, labels[:, column], scores[:, column], beta)
     cut = cuts[_last_best(total)]
-    lower = np.max(scores, where=(scores < cut) & ~np.isnan(labels), initial=-1.0)
-    return _midpoint(float(lower), float(cut))
+    lower = scores[(scores < cut) & ~np.isnan(labels)]
+    return _midpoint(float(lower.max()), float(cut)) if lower.size else ALL_POSITIVE
 
 
 def _f_at(cuts: NDArray[Any], labels: NDArray[np.float64], scores: NDArray[Any], beta: float) -> NDArray[np.float64]:
@@ -107,8 +110,6 @@ def _last_best(values: NDArray[np.float64]) -> int:
 
 
 def _midpoint(lower: float, upper: float) -> float:
-    """A threshold that leaves room on both sides: between a score that it selects and the next lower; -1: no such."""
-    if lower < 0:
-        return ALL_POSITIVE
+    """A threshold that leaves room on both sides: between the lowest score that it selects and the next lower."""
     midpoint = lower + (upper - lower) / 2
     return midpoint if midpoint > lower else upper

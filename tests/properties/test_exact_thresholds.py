@@ -84,10 +84,8 @@ def test_what_is_said_of_rivals_is_so(table: tuple[NDArray[Any], NDArray[Any]], 
     firsts = np.flatnonzero(np.diff(rivals.cuts, prepend=-1.0))
     for place in range(len(rivals.cuts)):
         cut = rivals.cuts[place]
-        lower = scores[scores < cut]
         assert cut in scores[positive]
         assert rivals.selected[place] == (scores >= cut).sum()
         assert rivals.hits[place] <= (positive & (scores >= cut)).sum()
-        assert rivals.next_lower[place] == (lower.max() if lower.size else -1)
         if place in firsts:
             assert rivals.hits[place] == (positive & (scores >= cut)).sum()
