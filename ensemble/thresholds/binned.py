@@ -24,7 +24,8 @@ from numpy.typing import NDArray
 MOST_SORTED = 32_768
 """Up to so many rows sorting all of them is faster than counting them first."""
 
-_BIN_BITS = 14
+_BIN_BITS = 12
+_COUNTED_AT_ONCE = 1 << 17
 _ROUNDING = 1.0 + 1e-12
 """A bound is computed with rounding: without this a bin that ties with the best could be lost."""
 
@@ -110,11 +111,15 @@ def _count(
     bits: NDArray[np.signedinteger], positive: NDArray[np.bool_], low: int, shift: int
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Rows and positives in each bin: bits from ``low``, 2**shift to a bin."""
-    keys = bits - low
-    keys >>= shift
-    keys <<= 1
-    keys |= positive
-    counts = np.bincount(keys, minlength=2 * ((int(bits.max()) - low >> shift) + 1))
+    n_bins = (int(bits.max()) - low >> shift) + 1
+    counts = np.zeros(2 * n_bins, dtype=np.int64)
+    for start in range(0, len(bits), _COUNTED_AT_ONCE):
+        part = slice(start, start + _COUNTED_AT_ONCE)
+        keys = bits[part] - low
+        keys >>= shift
+        keys <<= 1
+        keys |= positive[part]
+        counts += np.bincount(keys, minlength=2 * n_bins)
     return counts[::2] + counts[1::2], counts[1::2]
 
 
