@@ -14,6 +14,17 @@ class ArrayError(DataError, ValueError):
     """An array passed to the library is not what the function needs. Also a ``ValueError``, as numpy users expect."""
 
 
+def label_array(labels: ArrayLike) -> NDArray[Any]:
+    """Labels as they are, shape (N, C), whatever their type of number; their values are not looked at.
+
+    Raises:
+        ArrayError: No numbers, or another shape.
+    """
+    array = _numbers(labels, "labels")
+    _check_two_axes(array, "labels")
+    return array
+
+
 def checked_labels(labels: ArrayLike) -> NDArray[np.float64]:
     """Labels as float64, shape (N, C), each 0.0, 1.0 or NaN ("not labelled").
 
@@ -23,16 +34,34 @@ def checked_labels(labels: ArrayLike) -> NDArray[np.float64]:
     Raises:
         ArrayError: Another shape, or other values; says how many and which.
     """
-    array = _numbers(labels, "labels").astype(np.float64, copy=False)
-    _check_two_axes(array, "labels")
+    array = label_array(labels).astype(np.float64, copy=False)
     wrong = ~((array == 0) | (array == 1) | np.isnan(array))
     if wrong.any():
         raise ArrayError(f"labels: expected 0, 1 or NaN (not labelled), got {_listed(array, wrong)}")
     return array
 
 
+def probability_array(probabilities: ArrayLike, shape: tuple[int, ...] | None = None) -> NDArray[Any]:
+    """Probabilities as they are (float32 stays float32; anything else becomes float64); their values are not looked at.
+
+    Args:
+        probabilities: Shape (N, C).
+        shape: What the shape must be, e.g. that of the labels; None: any (N, C).
+
+    Raises:
+        ArrayError: No numbers, or another shape.
+    """
+    array = _numbers(probabilities, "probabilities")
+    if array.dtype not in (np.float32, np.float64):
+        array = array.astype(np.float64)
+    _check_two_axes(array, "probabilities")
+    if shape is not None and array.shape != shape:
+        raise ArrayError(f"probabilities: expected the labels' shape {shape} (images, classes), got {array.shape}")
+    return array
+
+
 def checked_probabilities(probabilities: ArrayLike, shape: tuple[int, ...] | None = None) -> NDArray[Any]:
-    """Probabilities as they are (float32 stays float32; anything else becomes float64), shape (N, C), in [0, 1].
+    """Probabilities as ``probability_array`` has them, each in [0, 1].
 
     Args:
         probabilities: Shape (N, C).
@@ -41,19 +70,14 @@ def checked_probabilities(probabilities: ArrayLike, shape: tuple[int, ...] | Non
     Raises:
         ArrayError: Another shape, NaN, or values outside [0, 1].
     """
-    array = _numbers(probabilities, "probabilities")
-    if array.dtype not in (np.float32, np.float64):
-        array = array.astype(np.float64)
-    _check_two_axes(array, "probabilities")
-    if shape is not None and array.shape != shape:
-        raise ArrayError(f"probabilities: expected the labels' shape {shape} (images, classes), got {array.shape}")
+    array = probability_array(probabilities, shape)
+    if not array.size or (array.min() >= 0 and array.max() <= 1):  # NaN is neither; two passes without a temporary
+        return array
     wrong = ~((array >= 0) & (array <= 1))
-    if wrong.any():
-        raise ArrayError(
-            f"probabilities: expected numbers from 0 to 1, got {_listed(array, wrong)}. "
-            "Logits become probabilities by 1 / (1 + exp(-x))"
-        )
-    return array
+    raise ArrayError(
+        f"probabilities: expected numbers from 0 to 1, got {_listed(array, wrong)}. "
+        "Logits become probabilities by 1 / (1 + exp(-x))"
+    )
 
 
 def checked_decisions(decisions: ArrayLike, shape: tuple[int, ...]) -> NDArray[np.bool_]:

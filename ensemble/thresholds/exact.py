@@ -5,7 +5,7 @@ r"""Thresholds with the best in-sample F-beta, found exactly.
 
 Macro-F1 is a sum over classes, so each class can be solved alone. As the threshold falls from one score to the next,
 F can only rise where a positive is gained: the best cut lies at a positive's score. So the cuts to look at are the
-distinct scores of positives, and what each of them selects is counted by one binary search a row.
+distinct scores of positives, and ``binned`` tells which of them can be the best before anything is sorted.
 """
 
 from __future__ import annotations
@@ -15,7 +15,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ensemble.arrays import checked_labels, checked_probabilities
+from ensemble.arrays import checked_labels, checked_probabilities, label_array, probability_array
+from ensemble.thresholds.binned import f_beta, find_rivals
+from ensemble.thresholds.columns import solve_columns
 
 ALL_POSITIVE = 0.0
 NONE_POSITIVE = 2.0
@@ -41,10 +43,9 @@ def exact_thresholds(labels: ArrayLike, probabilities: ArrayLike, *, beta: float
     Raises:
         ArrayError: Shapes or values are not so.
     """
-    truth = checked_labels(labels)
-    scores = checked_probabilities(probabilities, truth.shape)
-    columns = [slice(column, column + 1) for column in range(truth.shape[1])]
-    return np.array([_best_shared_threshold(truth[:, one], scores[:, one], beta) for one in columns], dtype=np.float64)
+    truth = label_array(labels)
+    scores = probability_array(probabilities, truth.shape)
+    return solve_columns(truth, scores, lambda of_class, positive: _best_threshold(of_class, positive, beta))
 
 
 def global_threshold(
@@ -65,8 +66,21 @@ def global_threshold(
     return _best_shared_threshold(truth, checked_probabilities(probabilities, truth.shape), beta, weights)
 
 
+def _best_threshold(scores: NDArray[Any], positive: NDArray[np.bool_], beta: float) -> float:
+    """The best threshold of one class from its labelled rows, shape (n,) each."""
+    n_positives = int(np.count_nonzero(positive))
+    if not n_positives:
+        return NONE_POSITIVE
+    rivals = find_rivals(scores, positive, beta)
+    cut = rivals.cuts[_last_best(f_beta(rivals.hits, rivals.selected, n_positives, beta))]
+    lower = scores < cut
+    if not lower.any():
+        return ALL_POSITIVE
+    return _midpoint(float((scores * lower).max()), float(cut))  # faster than the scores under a mask; none is below 0
+
+
 def _best_shared_threshold(
-    labels: NDArray[np.float64], scores: NDArray[Any], beta: float, weights: NDArray[np.float64] | None = None
+    labels: NDArray[np.float64], scores: NDArray[Any], beta: float, weights: NDArray[np.float64] | None
 ) -> float:
     """One threshold for all columns, shape (N, C) each, that maximises the (weighted) sum of their F-beta."""
     cuts = np.unique(scores[labels == 1])
@@ -76,36 +90,26 @@ def _best_shared_threshold(
     for column in range(labels.shape[1]):
         weight = 1.0 if weights is None else weights[column]
         total += weight * _f_at(cuts, labels[:, column], scores[:, column], beta)
-    best = len(cuts) - 1 - int(np.argmax(total[::-1]))
-    return _threshold_at(cuts[best], scores[~np.isnan(labels)])
+    cut = cuts[_last_best(total)]
+    lower = scores[(scores < cut) & ~np.isnan(labels)]
+    return _midpoint(float(lower.max()), float(cut)) if lower.size else ALL_POSITIVE
 
 
 def _f_at(cuts: NDArray[Any], labels: NDArray[np.float64], scores: NDArray[Any], beta: float) -> NDArray[np.float64]:
-    """F-beta of one class, (N,), when rows with score >= cut are positive, for each of the ascending ``cuts``.
-
-    With beta = 1 these are ratios of integers below 2**26, equal as float64 iff they are equal: ties are ties.
-    """
-    positive = labels == 1
-    n_positives = int(positive.sum())
-    if not n_positives:
+    """F-beta of one class, (N,), when rows with score >= cut are positive, for each of the ascending ``cuts``."""
+    positives, negatives = np.sort(scores[labels == 1]), np.sort(scores[labels == 0])
+    if not positives.size:
         return np.zeros(len(cuts))
-    hits = _counts_at_or_above(cuts, scores[positive])
-    selected = hits + _counts_at_or_above(cuts, scores[labels == 0])
-    return (1.0 + beta**2) * hits / (selected + beta**2 * n_positives)
+    hits = len(positives) - np.searchsorted(positives, cuts)
+    return f_beta(hits, hits + len(negatives) - np.searchsorted(negatives, cuts), len(positives), beta)
 
 
-def _counts_at_or_above(cuts: NDArray[Any], scores: NDArray[Any]) -> NDArray[np.int64]:
-    """How many scores are >= each of the ascending ``cuts``."""
-    cuts_reached = np.searchsorted(cuts, scores, side="right")
-    per_step = np.bincount(cuts_reached, minlength=len(cuts) + 1)
-    return per_step[::-1].cumsum()[::-1][1:].astype(np.int64, copy=False)
+def _last_best(values: NDArray[np.float64]) -> int:
+    """Where the greatest value stands, of equals the last."""
+    return len(values) - 1 - int(np.argmax(values[::-1]))
 
 
-def _threshold_at(cut: float, scores: NDArray[Any]) -> float:
-    """A threshold that selects the scores >= ``cut`` and leaves room on both sides."""
-    below = scores[scores < cut]
-    if not below.size:
-        return ALL_POSITIVE
-    lower, upper = float(below.max()), float(cut)
+def _midpoint(lower: float, upper: float) -> float:
+    """A threshold that leaves room on both sides: between the lowest score that it selects and the next lower."""
     midpoint = lower + (upper - lower) / 2
     return midpoint if midpoint > lower else upper

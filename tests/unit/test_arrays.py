@@ -1,7 +1,14 @@
 import numpy as np
 import pytest
 
-from ensemble.arrays import ArrayError, checked_decisions, checked_labels, checked_probabilities
+from ensemble.arrays import (
+    ArrayError,
+    checked_decisions,
+    checked_labels,
+    checked_probabilities,
+    label_array,
+    probability_array,
+)
 from ensemble.errors import DataError
 
 
@@ -51,3 +58,14 @@ def test_decisions_are_zero_or_one() -> None:
 def test_an_array_error_is_a_value_error_and_one_of_ours() -> None:
     assert issubclass(ArrayError, ValueError)
     assert issubclass(ArrayError, DataError)
+
+
+def test_shapes_can_be_checked_without_reading_the_values() -> None:
+    labels = np.full((2, 1), 7, np.uint8)
+    assert label_array(labels) is labels
+    scores = np.full((2, 1), 7, np.float32)
+    assert probability_array(scores, (2, 1)) is scores
+    with pytest.raises(ArrayError, match=r"labels: expected shape \(images, classes\), got \(2,\)"):
+        label_array([0, 1])
+    with pytest.raises(ArrayError, match=r"probabilities: expected the labels' shape \(3, 1\)"):
+        probability_array(scores, (3, 1))
