@@ -16,7 +16,9 @@ score, :math:`\rho_c`, and Wilson's limits say where that leads:
 .. math:: L = \sum_c w_c F(\mathrm{low}_c(z \rho_c)), \quad U = \sum_c w_c F(\mathrm{high}_c(z \rho_c))
 
 With many positives this is score +- z standard errors; with one class it is Wilson's interval; where a class has few
-positives it keeps Wilson's asymmetry. z is Student's, with G - 1 degrees of freedom. Nothing is drawn at random.
+positives it keeps Wilson's asymmetry. But thresholds that were chosen by few positives scatter both ways, so L is put
+half-way to score - z standard errors where that is lower. z is Student's, with G - 1 degrees of freedom. Nothing is
+drawn at random.
 
 docs/honest-scores.md has what was measured, against bootstrap intervals too.
 """
@@ -134,22 +136,18 @@ def student_quantile(n_units: ArrayLike) -> NDArray[np.float64]:
 
 def _interval(parts: Ratios) -> Interval:
     effects = CHOICE * parts.design_effects()
-    moves, rest = _moves(parts, effects)
-    low, high = wilson_limits(parts.proportions, parts.sizes / effects, moves)
-    lower = float(parts.weights @ f_of_proportion(low, parts.beta)) - rest
-    upper = float(parts.weights @ f_of_proportion(high, parts.beta)) + rest
-    return Interval(parts.score, min(max(lower, 0.0), parts.score), max(min(upper, 1.0), parts.score))
-
-
-def _moves(parts: Ratios, effects: NDArray[np.float64]) -> tuple[NDArray[np.float64], float]:
-    """By how many of its standard deviations each part moves, shape (R,), and by how much the rest moves the score."""
-    rest = np.sqrt(CHOICE * np.square(parts.rest).sum())
+    rest = float(np.sqrt(CHOICE * np.square(parts.rest).sum()))
     deviations = np.append(parts.weights * parts.deviation_of_values(effects), rest)
     covariances = deviations[:, None] * parts.correlations() * deviations
-    shared = covariances.sum(axis=1) / np.sqrt(covariances.sum())
-    along = np.clip(shared / np.where(deviations > 0, deviations, 1.0), 0.0, 1.0)
+    error = float(np.sqrt(covariances.sum()))
+    along = np.clip(covariances.sum(axis=1) / error / np.where(deviations > 0, deviations, 1.0), 0.0, 1.0)
     quantiles = student_quantile(parts.n_units)
-    return quantiles * along[:-1], float(quantiles.max() * along[-1] * rest)
+    limits = wilson_limits(parts.proportions, parts.sizes / effects, quantiles * along[:-1])
+    low, high = (float(parts.weights @ f_of_proportion(limit, parts.beta)) for limit in limits)
+    beyond = float(quantiles.max() * along[-1]) * rest
+    low, high = min(max(low - beyond, 0.0), parts.score), max(min(high + beyond, 1.0), parts.score)
+    straight = max(parts.score - float(quantiles.max()) * error, 0.0)
+    return Interval(parts.score, (low + min(low, straight)) / 2, high)
 
 
 def _on_test_rows(parts: Ratios, share: float) -> tuple[float, float]:
