@@ -13,6 +13,7 @@ from ensemble.errors import EXIT_DONE
 
 if TYPE_CHECKING:
     from ensemble.evaluation import BlendWishes
+    from ensemble.runs import BlendPaths
 
 _EXAMPLES = """examples:
   python -m ensemble.blend                          all finished members of the only dataset
@@ -59,8 +60,7 @@ def build_parser() -> argparse.ArgumentParser:
         help="macro_f1, weighted_f1, macro_fbeta, micro_f1, sample_f1 or subset_accuracy (default: macro_f1)",
     )
     both.add_argument("--beta", type=float, default=None, metavar="B", help="of macro_fbeta")
-    both.add_argument("--combine", default="auto", metavar="RULE", help="how to combine members (default: auto)")
-    both.add_argument("--thresholds", default="auto", metavar="RULE", help="how to choose thresholds (default: auto)")
+    _add_rules(both)
     both.add_argument(
         "--trials", type=whole_number, default=100, metavar="N", help="of each Optuna study; 0: none (default: 100)"
     )
@@ -68,6 +68,25 @@ def build_parser() -> argparse.ArgumentParser:
         "--seed", type=whole_number, default=0, metavar="N", help="the only source of chance (default: 0)"
     )
     return parser
+
+
+def _add_rules(group: argparse._ArgumentGroup) -> None:
+    group.add_argument(
+        "--combine",
+        default="auto",
+        metavar="RULE",
+        help="how to combine members: auto, mean, mean_logits, mean_ranks, convex, greedy, optuna or class_weights "
+        "(default: auto)",
+    )
+    group.add_argument(
+        "--thresholds",
+        default="auto",
+        metavar="RULE",
+        help="how to choose thresholds: auto, fixed, global, exact, halves, prior, platt, beta or optuna (default: "
+        "auto)",
+    )
+    group.add_argument("--at-least-one", action="store_true", help="every image gets a label")
+    group.add_argument("--exclusive", metavar="CLASS", help='a class that never comes with another, e.g. "no finding"')
 
 
 def _add_ours(group: argparse._ArgumentGroup) -> None:
@@ -134,7 +153,7 @@ def _wishes(args: argparse.Namespace) -> BlendWishes:
     from ensemble.metric import Metric
 
     metric = Metric(args.metric) if args.beta is None else Metric(args.metric, args.beta)
-    return BlendWishes(metric, args.combine, args.thresholds, args.seed, args.trials)
+    return BlendWishes(metric, args.combine, args.thresholds, args.seed, args.trials, args.at_least_one, args.exclusive)
 
 
 def _blend(args: argparse.Namespace) -> int:
@@ -152,10 +171,7 @@ def _blend(args: argparse.Namespace) -> int:
     write_blend(paths, source=source, card=card)
     refusal = write_submission_files(submission, source=source, card=card)
     print_report(card.result, Console(highlight=False))
-    if args.trials:
-        print(f"studies     {paths.journal('cold')} and {paths.journal('warm').name} (optuna-dashboard opens them)")
-    print(f"blend       {paths.summary}")
-    print(f"submission  {submission}" if refusal is None else f"submission  not written: {refusal}")
+    _say_where(paths, args, submission=submission, refusal=refusal)
     return EXIT_DONE
 
 
@@ -181,11 +197,16 @@ def _blend_tables(args: argparse.Namespace) -> int:
     print_report(card.result, Console(highlight=False))
     for remark in source.remarks:
         print(f"remark      {remark}")
+    _say_where(paths, args, submission=paths.submission, refusal=refusal)
+    return EXIT_DONE
+
+
+def _say_where(paths: BlendPaths, args: argparse.Namespace, *, submission: Path, refusal: str | None) -> None:
     if args.trials:
         print(f"studies     {paths.journal('cold')} and {paths.journal('warm').name} (optuna-dashboard opens them)")
     print(f"blend       {paths.summary}")
-    print(f"submission  {paths.submission}" if refusal is None else f"submission  not written: {refusal}")
-    return EXIT_DONE
+    print(f"submission  {submission}" if refusal is None else f"submission  not written: {refusal}")
+    print(f"report      {paths.report}")
 
 
 def _name(args: argparse.Namespace) -> str:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 
-from ensemble.results import Interval
+from ensemble.results import ClassResult, Interval
 
 NOTHING = "–"
 
 
-def score(value: float) -> str:
+def score(value: float | None) -> str:
     """Four decimals."""
-    return NOTHING if math.isnan(value) else f"{value:.4f}"
+    return NOTHING if value is None or math.isnan(value) else f"{value:.4f}"
 
 
 def signed(value: float) -> str:
@@ -34,9 +34,29 @@ def correlation(value: float) -> str:
     return NOTHING if math.isnan(value) else f"{value:.2f}".replace("-", "−")
 
 
-def share(value: float) -> str:
+def share(value: float | None, digits: int = 1) -> str:
     """A percentage."""
-    return NOTHING if math.isnan(value) else f"{value:.1%}"
+    return NOTHING if value is None or math.isnan(value) else f"{value:.{digits}%}"
+
+
+def short_span(ends: tuple[float, float]) -> str:
+    """Both ends of an interval to two decimals: more would say more than is known."""
+    return NOTHING if math.isnan(ends[0]) else f"{ends[0]:.2f} – {ends[1]:.2f}"
+
+
+def threshold(value: float) -> str:
+    """Four decimals, small ones in powers of ten; words where no score or every score reaches it."""
+    if value > 1:
+        return "none"
+    if value == 0:
+        return "all"
+    return f"{value:.4f}" if value >= 0.001 else f"{value:.1e}"
+
+
+def over_folds(row: ClassResult) -> str:
+    """From the lowest to the highest threshold of the folds."""
+    low, high = threshold(min(row.fold_thresholds)), threshold(max(row.fold_thresholds))
+    return low if low == high else f"{low} – {high}"
 
 
 def count(value: int | None) -> str:

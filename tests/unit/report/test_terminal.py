@@ -1,13 +1,28 @@
 import io
 import math
+from dataclasses import replace
 
 import pytest
 from rich.console import Console
 
 from ensemble.report.terminal import print_report
-from ensemble.results import BlendResult, ClassResult, MemberResult, Rows, RuleResult, Scores
+from ensemble.results import (
+    BlendResult,
+    Choice,
+    ClassResult,
+    MemberResult,
+    Rows,
+    RuleResult,
+    Scores,
+    TriedCombination,
+)
 
-SCORES = Scores(cross_fitted=0.8123, in_sample=0.8345, at_half=0.7, holdout=0.8011)
+SCORES = Scores(0.8123, 0.8345, 0.7, 0.8011, cross_fitted_ci95=(0.7801, 0.8402), test_interval95=(0.7654, 0.8555))
+TRIED = (
+    TriedCombination("mean", "mean of probabilities", 0.81, 0.0, 0.0, 0.01, chosen=False),
+    TriedCombination("mean_logits", "mean of logits", 0.809, -0.001, 0.002, 0.02, chosen=False),
+    TriedCombination("convex", "convex weights by log loss", 0.8234, 0.0134, 0.0051, 1.5, chosen=True),
+)
 
 
 def one_class(name: str, **changes: object) -> ClassResult:
@@ -25,6 +40,7 @@ def one_class(name: str, **changes: object) -> ClassResult:
         "precision": 0.7647,
         "recall": 0.9264,
         "f1": 0.8378,
+        "f1_ci95": (0.79123, 0.8712),
         "in_sample_f1": 0.84,
         "auroc": 0.9,
         "average_precision": 0.8,
@@ -41,6 +57,7 @@ def result(**changes: object) -> BlendResult:
         "members": (MemberResult("cnn2", 0.5, SCORES, False), MemberResult("[bold]", 0.5, SCORES, True)),
         "skipped": {"lstm": "fold 2 not finished (of 5)"},
         "scores": SCORES,
+        "choice": Choice(thresholds="exact", combine="convex", combine_title="convex weights by log loss"),
         "best_possible": 0.9001,
         "rules": (
             RuleResult("fixed", "fixed 0.5", 0.7, 0.7, 0.0, False),
@@ -67,14 +84,17 @@ def test_a_pipe_gets_no_padding() -> None:
 def test_it_leads_with_the_score_to_believe() -> None:
     lines = shown(result()).splitlines()
     assert lines[0].split()[:4] == ["macro-F1,", "cross-fitted", "*", "0.8123"]
-    assert lines[1].split()[:4] == ["in", "sample", "*", "0.8345"]
-    assert "0.9001" in lines[4]
+    assert lines[1] == "  95 % interval 0.7801 – 0.8402  this blend on all patients like these"
+    assert lines[2] == "  95 % interval 0.7654 – 0.8555  the submission on your 5,000 test rows"
+    assert lines[3].split()[:4] == ["in", "sample", "*", "0.8345"]
+    assert lines[3].endswith("chosen on the scored rows: 0.0222 too good")
+    assert "0.9001" in lines[6]
 
 
 def test_scores_of_picked_epochs_are_marked_wherever_they_stand() -> None:
     text = shown(result())
     assert "* epoch picked on these rows (member [bold]): flattered; the holdout is not" in text
-    for title in ("blend *", "Threshold search *", "Cross-fitted *"):
+    for title in ("blend *", "Threshold search *", "Classes *", "Cross-fitted *"):
         assert title in text
     unmarked = shown(result(members=(MemberResult("cnn2", 1.0, SCORES, False),)))
     assert "*" not in unmarked
@@ -86,6 +106,8 @@ def test_numbers_are_never_cut(width: int) -> None:
     assert max(map(len, text.splitlines())) <= width
     assert "…" not in text
     for number in ("4,210", "16,590", "0.7647", "0.8378", "0.4123", "0.4000 – 0.4500", "35.08%", "36.00%"):
+        assert number in text
+    for number in ("0.79 – 0.87", "0.8400", "0.9000"):
         assert number in text
 
 
@@ -117,3 +139,56 @@ def test_thresholds_beyond_the_scores_have_words() -> None:
     assert "none" in text
     assert "all – none" in text
     assert "5.0e-05" in shown(result(classes=(one_class("one", threshold=5e-5),)))
+
+
+def test_the_metric_and_what_was_asked_for_are_named() -> None:
+    choice = Choice("weighted_f1", "weighted F1", "mean", "mean of probabilities", "mean", thresholds="beta")
+    text = shown(result(choice=choice))
+    assert text.startswith("weighted F1, cross-fitted *")
+    assert "Members are combined as asked: mean of probabilities (--combine mean)." in text
+    assert "For weighted F1 no search can beat exact in sample" in text
+    assert "macro" not in text
+
+
+def test_what_auto_compared_is_shown_with_the_reason() -> None:
+    choice = Choice(combine="convex", combine_title=TRIED[2].title, asked_combine="auto", tried=TRIED)
+    text = shown(result(choice=choice))
+    lines = text.splitlines()
+    (chosen,) = [line for line in lines if line.startswith("convex weights by log loss")]
+    assert chosen.split()[-6:] == ["0.8234", "+0.0134", "0.0051", "1.500", "◄", "used"]
+    assert "auto takes convex weights by log loss: over the mean of probabilities it gains" in text
+    kept = (replace(TRIED[0], chosen=True), TRIED[1])
+    text = shown(result(choice=Choice(asked_combine="auto", tried=kept)))
+    words = "auto keeps the mean of probabilities: the best other, mean of logits, gains −0.0010, not more than its"
+    assert words in " ".join(text.split())
+    assert max(map(len, lines)) <= 80
+
+
+def test_a_combination_that_lost_is_not_praised() -> None:
+    text = " ".join(shown(result(choice=Choice(asked_combine="auto"))).split())
+    assert "Nothing could be compared on these rows, so auto keeps the mean of probabilities." in text
+
+
+def test_rules_on_labels_are_in_words() -> None:
+    choice = Choice(
+        "sample_f1", "sample-F1", thresholds="auto", at_least_one=True, exclusive="No finding", by_image=True
+    )
+    rules = (RuleResult("auto", "auto: an average of rules", 0.7, 0.7, 0.0, chosen=True),)
+    text = " ".join(shown(result(choice=choice, rules=rules)).split())
+    assert "decides image by image, by expected F1" in text
+    assert "'No finding' never comes with another label" in text
+    assert "Every image gets a label" in text
+    assert "auto: image by image" in text
+    assert "auto: an average" not in text
+
+
+def test_what_couples_classes_is_not_solved_alone() -> None:
+    for choice in (Choice("micro_f1", "micro-F1"), Choice(at_least_one=True)):
+        assert "no search can beat exact" not in shown(result(choice=choice))
+    assert "no search can beat exact" in shown(result())
+
+
+def test_a_score_that_was_not_flattered_is_not_said_to_be() -> None:
+    text = shown(result(scores=replace(SCORES, in_sample=0.8, cross_fitted_ci95=None, test_interval95=None)))
+    assert "too good" not in text
+    assert "interval 0" not in text
