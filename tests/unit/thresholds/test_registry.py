@@ -33,7 +33,7 @@ def fitted(name: str, labels: np.ndarray, scores: np.ndarray, groups: np.ndarray
 
 
 def test_the_names() -> None:
-    names = ("fixed", "global", "exact", "halves", "prior", "platt", "beta", "optuna", "auto")
+    names = ("fixed", "global", "exact", "halves", "prior", "platt", "beta", "ranks", "optuna", "auto")
     assert names == THRESHOLD_RULES
     assert len({rule_title(name) for name in names}) == len(names)
 
