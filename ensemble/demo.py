@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ensemble.command import run_command
+from ensemble.command import run_command, whole_number
 from ensemble.errors import EXIT_BAD_INPUT, EXIT_DONE, DataError
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ def build_parser() -> argparse.ArgumentParser:
         metavar="N",
         help="training images instead of the size's; a quarter of it for val and test",
     )
-    parser.add_argument("--seed", type=int, default=0, metavar="N", help="of everything (default: 0)")
+    parser.add_argument("--seed", type=whole_number, default=0, metavar="N", help="of everything (default: 0)")
     parser.add_argument("--workers", type=int, metavar="N", help="threads that draw (default: one for each processor)")
     parser.add_argument("--overwrite", action="store_true", help="replace what DIR holds")
     parser.add_argument("--sheet", type=Path, metavar="FILE.png", help="write one picture of many slices as well")
@@ -145,8 +146,9 @@ def _summary(dataset: PhantomDataset) -> Iterator[str]:
     best_train, best_val = (oracle_macro_f1(plan.labels.astype(float), plan.probabilities) for plan in (train, holdout))
     yield f"macro-F1 of the best possible rule: {best_train:.4f} on train, {best_val:.4f} on val"
     yield "next:"
-    yield f"  python -m ensemble.train recipes/demo/cnn2.yaml --all-folds --data {dataset.folder}"
-    yield f"  python -m ensemble.blend --data {dataset.folder}"
+    folder = shlex.quote(str(dataset.folder))
+    yield f"  python -m ensemble.train recipes/demo/cnn2.yaml --all-folds --data {folder}"
+    yield f"  python -m ensemble.blend --data {folder}"
 
 
 if __name__ == "__main__":

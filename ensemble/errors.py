@@ -87,3 +87,8 @@ def first_few(items: Iterable[object], limit: int = 5) -> str:
     listed = list(items)
     shown = ", ".join(quoted(str(item)) for item in listed[:limit])
     return shown if len(listed) <= limit else f"{shown} (+{len(listed) - limit} more)"
+
+
+def many(count: int, thing: str) -> str:
+    """``1 image``, ``2,000 images``."""
+    return f"{count:,} {thing}{'' if count == 1 else 's'}"

@@ -6,6 +6,8 @@ import fcntl
 import hashlib
 import json
 import os
+import re
+import unicodedata
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -109,3 +111,13 @@ def locked(path: Path, *, wait: bool = False) -> Iterator[None]:
                 f"{path.parent} is in use by another process. Wait for it to end, or stop it; nothing was changed"
             ) from error
         yield
+
+
+def folder_name(name: str) -> str:
+    """What the folder of something called ``name`` is called: ``Schädel 2`` is ``Schadel_2``.
+
+    Accents are left out, every other character that a folder's name shall not have becomes ``_``. Two
+    names may become one: whoever writes there has to see whose the folder is.
+    """
+    plain = "".join(one for one in unicodedata.normalize("NFKD", name) if not unicodedata.combining(one))
+    return re.sub(r"^[^A-Za-z0-9_]|[^A-Za-z0-9_.+\-]", "_", plain)

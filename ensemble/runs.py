@@ -2,7 +2,7 @@
 
 ::
 
-    runs/<dataset>/folds.csv, folds.json
+    runs/<dataset>/folds.csv, folds.json                  <dataset>: as ``folder_name`` spells it
     runs/<dataset>/explore.html
     runs/<dataset>/cache/<hash>/
     runs/<dataset>/<member>/recipe.yaml, {oof,holdout,test}.parquet
@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ensemble.errors import DataError
+from ensemble.files import folder_name
 
 SPLITS = ("oof", "holdout", "test")
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+\-]*")
@@ -242,14 +243,17 @@ def dataset_runs(runs: Path, dataset: str) -> DatasetRuns:
     """The folder of the dataset called ``dataset`` below ``runs``.
 
     Raises:
-        DataError: ``runs`` cannot be a folder, or ``dataset`` no folder's name.
+        DataError: ``runs`` cannot be a folder, or ``dataset`` no folder's name, whatever its spelling.
     """
     check_folder(runs, "--runs")
-    return DatasetRuns(runs / check_name(dataset, "the dataset name"))
+    try:
+        return DatasetRuns(runs / check_name(folder_name(dataset), "the dataset name"))
+    except DataError as error:
+        raise DataError(f"{error}. Give the dataset another name: name: in its dataset.yaml") from error
 
 
 def only_dataset(runs: Path) -> DatasetRuns:
-    """The single dataset below ``runs``, for commands that were not told which.
+    """The single dataset below ``runs`` (with a finished fold, if several have folds), for commands not told which.
 
     Raises:
         DataError: There is none, or more than one.
@@ -260,7 +264,8 @@ def only_dataset(runs: Path) -> DatasetRuns:
             f"{runs}: expected a trained dataset (<name>/folds.csv), found none. Train a member first: "
             "python -m ensemble.train recipes/cnn2.yaml --all-folds --data DIR"
         )
-    if len(found) > 1:
+    finished = [path for path in found if any(path.glob("*/fold_*/run.json"))]
+    if len(found) > 1 and len(finished) != 1:
         names = ", ".join(path.name for path in found)
         raise DataError(f"{runs} holds several datasets ({names}): say which with --data DIR")
-    return DatasetRuns(found[0])
+    return DatasetRuns(*(finished or found))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,7 +12,7 @@ from numpy.typing import NDArray
 
 from ensemble.errors import ArtefactError, DataError, first_few
 from ensemble.files import write_text
-from ensemble.tables import read_table, read_text
+from ensemble.tables import TextTable, read_table, read_text
 
 _BYTE_ORDER_MARK = "\ufeff"
 _LINE_END = re.compile(r"\r\n|\n|\r")
@@ -33,6 +31,7 @@ class Template:
         separator: Between fields.
         newline: At the end of a line.
         tail: What follows the last row: usually one line end, or nothing.
+        quoted: Shape (N, 1 + C), bool: which fields of the rows stand in quotes, which are kept.
     """
 
     path: Path
@@ -42,6 +41,7 @@ class Template:
     separator: str
     newline: str
     tail: str
+    quoted: NDArray[np.bool_]
 
     def __len__(self) -> int:
         return len(self.image_ids)
@@ -72,7 +72,23 @@ def read_template(path: Path) -> Template:
     head = before.rstrip("\r\n")
     newline = _LINE_END.findall(before, len(head))[0]
     tail = text[len(text.rstrip("\r\n")) :]
-    return Template(path, image_ids, table.header[1:], _mark(path) + head, table.separator, newline, tail)
+    quoted = _quoted(text, table)
+    return Template(path, image_ids, table.header[1:], _mark(path) + head, table.separator, newline, tail, quoted)
+
+
+def _quoted(text: str, table: TextTable) -> NDArray[np.bool_]:
+    """Shape (N, fields of a row), bool: which of them stand in quotes."""
+    starts = [0, *(line.end() for line in _LINE.finditer(text))]
+    inside = re.compile(rf'("(?:[^"]|"")*"|[^{re.escape(table.separator)}\r\n]*)(?:{re.escape(table.separator)})?')
+    quoted = np.zeros((len(table), len(table.header)), dtype=bool)
+    for row, line in enumerate(table.lines.tolist()):
+        place = starts[line - 1]
+        for column in range(len(table.header)):
+            found = inside.match(text, place)
+            if found is not None:
+                quoted[row, column] = found[1].startswith('"')
+                place = found.end()
+    return quoted
 
 
 def plain_template(image_ids: NDArray[np.str_], class_names: Sequence[str]) -> Template:
@@ -148,11 +164,22 @@ def _in_template_order(
 
 def _text(template: Template, values: NDArray[np.bool_]) -> str:
     """The whole file."""
-    stream = io.StringIO(newline="")
-    writer = csv.writer(stream, delimiter=template.separator, lineterminator=template.newline)
-    for image_id, row in zip(template.image_ids.tolist(), values.astype(int).tolist(), strict=True):
-        writer.writerow([image_id, *row])
-    return template.head + template.newline + stream.getvalue().removesuffix(template.newline) + template.tail
+    rows = zip(template.image_ids.tolist(), values.astype(int).tolist(), template.quoted.tolist(), strict=True)
+    lines = [
+        template.separator.join(
+            _field(str(text), template.separator, quoted=quoted)
+            for text, quoted in zip([image_id, *decided], in_quotes, strict=True)
+        )
+        for image_id, decided, in_quotes in rows
+    ]
+    return template.head + template.newline + template.newline.join(lines) + template.tail
+
+
+def _field(text: str, separator: str, *, quoted: bool) -> str:
+    """In quotes where the template has it so, and where it would be read as something else without."""
+    if quoted or any(mark in text for mark in (separator, '"', "\r", "\n")):
+        return '"' + text.replace('"', '""') + '"'
+    return text
 
 
 def verify_submission(path: Path, template: Template, values: NDArray[np.bool_]) -> None:

@@ -101,43 +101,61 @@ def _train(args: argparse.Namespace, argv: Sequence[str]) -> int:
     from rich.console import Console
 
     from ensemble.recipe import load_recipe
+    from ensemble.report.next_step import blend_members, train_again
 
     console = Console(highlight=False, soft_wrap=True)
     overrides = [*args.overrides, *([] if args.seed is None else [f"seed={args.seed}"])]
     recipe = load_recipe(args.recipe, overrides)
     member = _prepare(args, recipe, overrides, console=console, command=["ensemble.train", *argv])
-    folds = _wanted_folds(args, member.folds)
-    _train_folds(member, folds, console, overwrite=args.overwrite)
+    missing = _train_folds(member, _wanted_folds(args, member.folds), console, overwrite=args.overwrite)
+    step = train_again(args, missing) if missing else blend_members(member.dataset.path, args.runs)
+    console.print(f"next: {step}", markup=False)
     return EXIT_DONE
 
 
 def _prepare(
     args: argparse.Namespace, recipe: Recipe, overrides: Sequence[str], *, console: Console, command: Sequence[str]
 ) -> Member:
-    """Everything that can be refused is refused here, before anything long starts."""
-    from ensemble.dataset import read_dataset
-    from ensemble.errors import RecipeError
-    from ensemble.folds import FoldWish, open_folds
+    """Everything that can be refused is refused here, before anything long starts; folds are written last."""
+    from ensemble.dataset import check_holdout_groups, read_dataset
+    from ensemble.folds import FoldWish, open_folds, preview_folds
+    from ensemble.report.start import print_start
     from ensemble.runs import dataset_runs
-    from ensemble.training.checks import check_recipe, fetch_weights
+    from ensemble.training.checks import check_folds, check_recipe, fetch_weights
     from ensemble.training.member import Member
+    from ensemble.training.start import check_start
 
-    path = args.data or recipe.data.path
-    if path is None:
-        raise RecipeError(f"{args.recipe}: data.path is not set. Set it, or give --data DIR")
+    path = _data_path(args, recipe)
     hardware = _hardware(args, recipe)
-    dataset = read_dataset(Path(path))
-    n_classes = len(dataset.class_names)
-    check_recipe(recipe, n_classes=n_classes, title=str(args.recipe), labels=dataset.train.labels)
-    runs = dataset_runs(args.runs, dataset.name)
+    whole = read_dataset(path)
+    n_classes, title = len(whole.class_names), str(args.recipe)
+    runs = dataset_runs(args.runs, whole.name)
     paths = runs.member(args.recipe.stem if args.name is None else args.name)
     wish = FoldWish(recipe.data.n_folds, recipe.data.fold_seed, recipe.data.holdout, args.folds)
-    dataset, folds = open_folds(runs, dataset, wish)
-    if not all(paths.fold(fold).run.exists() for fold in _wanted_folds(args, folds)):
-        fetch_weights(recipe, n_classes=n_classes, title=str(args.recipe))
-    _describe(console, dataset, folds, hardware)
+    dataset, planned = preview_folds(runs, whole, wish)
+    check_holdout_groups(dataset)
+    wanted = _wanted_folds(args, planned)
+    check_recipe(recipe, n_classes=n_classes, title=title, labels=dataset.train.labels)
+    check_folds(recipe, planned, wanted, n_classes=n_classes, title=title)
+    check_start(paths, recipe, n_folds=planned.n_folds, overwrite=args.overwrite)
+    if args.overwrite or not all(paths.fold(fold).run.exists() for fold in wanted):
+        fetch_weights(recipe, n_classes=n_classes, title=title)
+    print_start(console, dataset, planned, hardware, results=runs.folder)
     cache = _open_cache(runs, dataset, recipe, console)
+    dataset, folds = open_folds(runs, whole, wish, planned=planned)
     return Member(recipe, dataset, folds, cache, runs, paths, hardware, command, overrides)
+
+
+def _data_path(args: argparse.Namespace, recipe: Recipe) -> Path:
+    from ensemble.dataset.layout import expected_layout
+    from ensemble.errors import RecipeError
+
+    path: Path | None = args.data or recipe.data.path
+    if path is None:
+        raise RecipeError(
+            f"{args.recipe}: data.path is not set. Set it, or give --data DIR.\n{expected_layout(Path('DIR'))}"
+        )
+    return path
 
 
 def _hardware(args: argparse.Namespace, recipe: Recipe) -> Hardware:
@@ -168,32 +186,6 @@ def _wanted_folds(args: argparse.Namespace, folds: FoldFile) -> list[int]:
     return [args.fold]
 
 
-def _describe(console: Console, dataset: Dataset, folds: FoldFile, hardware: Hardware) -> None:
-    """The start lines: what was found, and what was decided and why."""
-    from ensemble.folds import rare_classes
-    from ensemble.folds.fold_file import MADE
-
-    rows = [("training", dataset.train), ("holdout", dataset.holdout), ("test", dataset.test)]
-    counts = ", ".join(f"{len(split.image_ids):,} {name}" for name, split in rows if split is not None)
-    console.print(f"dataset    {dataset.name}: {counts} images; classes {', '.join(dataset.class_names)}", markup=False)
-    console.print(f"groups     {folds.groups_source}", markup=False)
-    if dataset.unused_tables:
-        unused = ", ".join(dataset.unused_tables)
-        console.print(f"not used   {unused} (hold ids, but under no name that is read)", markup=False)
-    how = f"stratified with seed {folds.fold_seed}" if folds.source == MADE else f"from {folds.source}"
-    whole = "" if folds.groups is None else ", no group in two of them"
-    console.print(f"folds      {folds.n_folds}, {how}{whole}", markup=False)
-    labels = dataset.train.labels
-    if labels is not None:
-        for sentence in rare_classes(labels, dataset.train.groups, dataset.class_names, folds.n_folds):
-            console.print(f"note       {sentence}", markup=False)
-    console.print(
-        f"precision  {hardware.precision.name} on {hardware.device}, {hardware.threads} threads: "
-        f"{hardware.precision.reason}",
-        markup=False,
-    )
-
-
 def _open_cache(runs: DatasetRuns, dataset: Dataset, recipe: Recipe, console: Console) -> ImageCache:
     from rich.progress import Progress
 
@@ -213,12 +205,14 @@ def _open_cache(runs: DatasetRuns, dataset: Dataset, recipe: Recipe, console: Co
         )
 
 
-def _train_folds(member: Member, folds: Sequence[int], console: Console, *, overwrite: bool) -> None:
+def _train_folds(member: Member, folds: Sequence[int], console: Console, *, overwrite: bool) -> list[int]:
+    """Train these folds, and merge all if none is missing then; the missing ones are returned."""
     from ensemble.report.progress import FoldProgress
-    from ensemble.training.member import finished_folds, merge_member, start_member, train_fold
+    from ensemble.training.member import finished_folds, merge_member, train_fold
+    from ensemble.training.start import start_member
 
     start_member(member, folds=folds, overwrite=overwrite)
-    finished = finished_folds(member)
+    finished = finished_folds(member.paths, member.folds.n_folds)
     for fold in folds:
         title = f"{member.paths.name} fold {fold}"
         if fold in finished:
@@ -228,14 +222,10 @@ def _train_folds(member: Member, folds: Sequence[int], console: Console, *, over
         with FoldProgress(console, title=title, epochs=member.recipe.training.epochs, log=log) as progress:
             train_fold(member, fold, progress)
     missing = merge_member(member)
-    if missing:
-        listed = ", ".join(map(str, missing))
-        console.print(f"{member.paths.name}: folds still to train: {listed}", markup=False)
-    else:
-        console.print(f"{member.paths.name}: all folds done, tables in {member.paths.folder}", markup=False)
-        runs = member.runs.folder.parent
-        elsewhere = "" if runs == Path("runs") else f" --runs {runs}"
-        console.print(f"next: python -m ensemble.blend --data {member.dataset.path}{elsewhere}", markup=False)
+    done = f"folds still to train: {', '.join(map(str, missing))}" if missing else "all folds done"
+    where = "" if missing else f", tables in {member.paths.folder}"
+    console.print(f"{member.paths.name}: {done}{where}", markup=False)
+    return missing
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 ::
 
     <folder>/<key>/images.npy    (N, H, W), uint8; or uint16 as soon as one of the files has 16 bits
-    <folder>/<key>/cache.json    version, size and the N files, in order
+    <folder>/<key>/cache.json    version, size, the N files in order, and the SHA-256 of images.npy
 
 The key covers the version, the size and every file's name, length and time of change. So a changed file means another
 folder, and a cache that is there is never written to.
@@ -16,6 +16,7 @@ import json
 import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from uuid import uuid4
 
@@ -25,9 +26,10 @@ from numpy.typing import NDArray
 from ensemble.data.decode import ImageSource, Progress, write_images
 from ensemble.data.images import Pixels
 from ensemble.errors import ArtefactError, DataError, first_few
-from ensemble.files import locked, read_json, write_json
+from ensemble.files import locked, read_json, sha256_of_file, write_json
 
 CACHE_VERSION = 1
+_IMAGES, _FACTS = "images.npy", "cache.json"
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,6 +51,13 @@ class ImageCache:
 
     def __len__(self) -> int:
         return len(self.image_files)
+
+    @cached_property
+    def sha256(self) -> str:
+        """Hex digest of ``images.npy``: which pixels these are, wherever the dataset lies."""
+        stored = read_json(self.folder / _FACTS).get("sha256")
+        # A release before this one did not store it.
+        return stored if isinstance(stored, str) else sha256_of_file(self.folder / _IMAGES)
 
     def __reduce__(self) -> tuple[Callable[[Path], ImageCache], tuple[Path]]:
         return open_cache, (self.folder,)
@@ -104,9 +113,9 @@ def build_cache(
         temporary.mkdir(parents=True)
         try:
             source = ImageSource(root, files, image_size)
-            write_images(temporary / "images.npy", source, workers=workers, progress=progress)
-            facts = {"version": CACHE_VERSION, "image_size": list(image_size), "image_files": files}
-            write_json(temporary / "cache.json", facts)
+            sha256 = write_images(temporary / _IMAGES, source, workers=workers, progress=progress)
+            facts = {"version": CACHE_VERSION, "image_size": list(image_size), "sha256": sha256, "image_files": files}
+            write_json(temporary / _FACTS, facts)
             temporary.rename(target)
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
@@ -119,13 +128,13 @@ def open_cache(folder: Path) -> ImageCache:
     Raises:
         ArtefactError: It is missing, damaged or of another version.
     """
-    facts = read_json(folder / "cache.json")
+    facts = read_json(folder / _FACTS)
     if facts.get("version") != CACHE_VERSION:
         raise ArtefactError(
             f"{folder}: image cache of version {facts.get('version')}, this release reads {CACHE_VERSION}"
         )
     files = np.array(facts.get("image_files", []), dtype=np.str_)
-    path = folder / "images.npy"
+    path = folder / _IMAGES
     try:
         images = np.load(path, mmap_mode="r")
         size = path.stat().st_size

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,10 @@ from numpy.typing import NDArray
 from ensemble.errors import DataError
 
 Pixels = NDArray[np.uint8] | NDArray[np.uint16]
+
+# cv2 writes to stderr of damaged files, without their names; the errors here name them. A user's own wish stands.
+if "OPENCV_LOG_LEVEL" not in os.environ:
+    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
 
 _EIGHT_TO_SIXTEEN = np.uint16(257)  # 255 * 257 = 65535: white stays white
 
@@ -79,7 +84,9 @@ def read_pixels(path: Path) -> NDArray[Any]:
     except cv2.error:
         pixels = None
     if pixels is None:
-        raise DataError(f"{path}: expected an image, but its {len(content)} bytes cannot be decoded. Is it damaged?")
+        raise DataError(
+            f"{path}: expected an image, but its {len(content)} bytes cannot be decoded: it is damaged, or none"
+        )
     return np.asarray(pixels)
 
 

@@ -12,8 +12,11 @@ from numpy.typing import NDArray
 
 from ensemble.dataset.ids import IMAGE_ENDINGS, is_fit, split_ending
 from ensemble.dataset.labels import IdTable
-from ensemble.errors import quoted
+from ensemble.errors import many, quoted
 from ensemble.tables import shortened
+
+# So many files are looked through for one that lies in an unusual place.
+_MOST_SEARCHED = 200_000
 
 
 @dataclass
@@ -65,6 +68,23 @@ class ImageIndex:
     def stems(self) -> set[str]:
         """The names, without ending, of all images that were listed."""
         return {stem for listing in self._listings.values() for stem in listing.names}
+
+    def elsewhere(self, image_id: str) -> str | None:
+        """A file that is called like an id but lies where none is looked for, relative to the dataset's folder.
+
+        None if there is none among the first files; links are not followed.
+        """
+        stem, ending = split_ending(image_id.rpartition("/")[2])
+        seen = 0
+        for folder, _, names in os.walk(self._folder):
+            for name in sorted(names):
+                own_stem, own_ending = split_ending(name)
+                if own_ending and own_stem == stem and ending in ("", own_ending):
+                    return Path(folder, name).relative_to(self._folder).as_posix()
+            seen += len(names)
+            if seen > _MOST_SEARCHED:
+                return None
+        return None
 
     def describe(self, image_folders: Sequence[str]) -> str:
         """Where an id was looked for, and what the files there are called."""
@@ -140,6 +160,7 @@ def find_images(
     """
     missing: list[str] = []
     outside: list[str] = []
+    lost: list[str] = []
     double, files = [], []
     for line, image_id in zip(table.table.lines.tolist(), table.image_ids.tolist(), strict=True):
         found, leading_out = index.find(image_folders, image_id) if is_fit(image_id) else ([""], False)
@@ -148,23 +169,42 @@ def find_images(
             double.append(f"{image_id!r} ({', '.join(sorted(found))})")
         elif not found:
             (outside if leading_out else missing).append(f"{quoted(image_id)} (line {line})")
+            if not leading_out:
+                lost.append(image_id)
     if missing:
         problems.append(
-            f"{table.name}: {len(missing)} of its {len(table)} images are missing: {shortened(missing)}. "
+            f"{table.name}: {_share(missing, table)} missing: {shortened(missing)}. "
             f"{index.describe(image_folders)} for the id, and for the id with {' '.join(IMAGE_ENDINGS)}. "
-            "Put the files there, or name their folder in dataset.yaml (images: FOLDER)"
+            f"{_remedy(index, lost[0])}"
         )
     if outside:
         problems.append(
-            f"{table.name}: {len(outside)} of its {len(table)} images are links that lead out of the image folder: "
+            f"{table.name}: {_share(outside, table)} {'a link that leads' if len(outside) == 1 else 'links that lead'} "
+            "out of the image folder: "
             f"{shortened(outside)}. Put the files themselves there, or make the whole image folder a link"
         )
     if double:
         problems.append(
-            f"{table.name}: {len(double)} ids match more than one file: {shortened(double)}. Keep one file each, or "
+            f"{table.name}: {many(len(double), 'id')} {'matches' if len(double) == 1 else 'match'} more than one "
+            f"file: {shortened(double)}. Keep one file each, or "
             "name the folder that counts in dataset.yaml (images: FOLDER)"
         )
     return np.array(files, dtype=np.str_)
+
+
+def _share(some: Sequence[str], table: IdTable) -> str:
+    return f"{len(some)} of its {many(len(table), 'image')} {'is' if len(some) == 1 else 'are'}"
+
+
+def _remedy(index: ImageIndex, image_id: str) -> str:
+    """What to do about missing images, of which ``image_id`` is the first."""
+    elsewhere = index.elsewhere(image_id)
+    if elsewhere is None:
+        return "Put the files there, or name their folder in dataset.yaml (images: FOLDER)"
+    return (
+        f"For {quoted(image_id)} there is {elsewhere}: name the folder in dataset.yaml (images: "
+        f"{os.path.dirname(elsewhere)}), or write the ids with the sub-folder before them"  # noqa: PTH120 - no path yet
+    )
 
 
 def shared_files(ids_and_files: Iterable[tuple[str, str]]) -> list[str]:

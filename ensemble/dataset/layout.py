@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,7 @@ from ensemble.errors import DataError
 
 TRUE_PROBABILITIES = "true_probabilities.csv"
 _SPLIT_FOLDERS = {"train": "train", "holdout": "val", "test": "test"}
+_GROUPS = "groups.csv"
 _GROUP_TABLES = ("train_groups.csv", "val_groups.csv", "test_groups.csv")
 
 
@@ -64,16 +66,24 @@ def find_layout(folder: Path, settings: DatasetSettings) -> Layout:
 
 
 def expected_layout(folder: Path) -> str:
-    """A drawing of a dataset's folder, and the command that makes one."""
+    """A drawing of a dataset's folder, and the command that makes one.
+
+    Args:
+        folder: Where it is, or is to be.
+    """
+    # The command makes folders; one that is there already is somebody's.
+    target = "DIR" if folder.exists() else shlex.quote(str(folder))
+    hint = "   (--size origin: as many and as large images as the origin's)"
+    size = " --size origin" if folder.name == "origin" else hint
     return f"""A dataset is a folder like this:
   {folder}/
-    images/                    one file an image; or train/ val/ test/, or the images beside the CSVs
+    images/                    one file an image; or train/ val/ test/ (there or here), or the images beside the CSVs
     train_labels.csv           id, then one 0/1 column a class
     val_labels.csv             optional: the holdout, the same columns
     sample_submission.csv      optional: the test images, the same columns (.txt will do)
     train_groups.csv           optional: id,group, e.g. the patient; also val_groups.csv; or one groups.csv for all
     dataset.yaml               optional: what differs from this
-Data to try it on: python -m ensemble.demo {folder}"""
+Data to try it on: python -m ensemble.demo {target}{size}"""
 
 
 def _group_tables(files: _Files, settings: DatasetSettings) -> tuple[Path, ...]:
@@ -81,18 +91,23 @@ def _group_tables(files: _Files, settings: DatasetSettings) -> tuple[Path, ...]:
         return ()
     if settings.groups:
         wanted = [files.one(name) for name in settings.groups]
-    elif (single := files.one(None, "groups.csv")) is not None:
+    elif (single := files.one(None, _GROUPS)) is not None:
         wanted = [single]
     else:
         wanted = [files.one(None, name) for name in _GROUP_TABLES]
     return tuple(path for path in wanted if path is not None)
 
 
+def is_group_table(name: str) -> bool:
+    """Whether a file is called as tables of groups are."""
+    return _plain(name) in (_GROUPS, *_GROUP_TABLES)
+
+
 def _image_folders(files: _Files, settings: DatasetSettings, split: str) -> tuple[str, ...]:
     if settings.images:
         stated = settings.images.get(split)
         return () if stated is None else (stated,)
-    usual = ("images", _SPLIT_FOLDERS[split])
+    usual = ("images", _SPLIT_FOLDERS[split], f"images/{_SPLIT_FOLDERS[split]}")
     return (*(name for name in usual if (files.folder / name).is_dir()), ".")
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ensemble.dataset.groups import NO_GROUPS, group_column, groups_from_tables
-from ensemble.dataset.ids import IdLookup, double_ids, listed, split_ending, unfit_ids
+from ensemble.dataset.ids import IdLookup, double_ids, is_fit, listed, split_ending, unfit_ids
 from ensemble.dataset.image_files import ImageIndex, find_images, shared_files
 from ensemble.dataset.labels import IdTable, classes_of, id_column, read_labels, same_classes
 from ensemble.dataset.layout import Layout, find_layout, unused_tables
@@ -173,7 +173,25 @@ def _find_files(reading: _Reading) -> tuple[dict[str, NDArray[np.str_]], set[str
         for pair in zip(table.image_ids.tolist(), files[split].tolist(), strict=True)
     ]
     reading.problems.extend(shared_files(pairs))
+    for split, table in reading.tables.items():
+        reading.problems.extend(_no_header(table, index, image_folders[split]))
     return files, index.stems()
+
+
+def _no_header(table: IdTable, index: ImageIndex, image_folders: Sequence[str]) -> list[str]:
+    """The problem of a table whose first line is a row: an image's id, and labels where names of classes should be."""
+    image_id, *names = table.table.header
+    if not names or not set(names) <= {"0", "1", "0.0", "1.0"} or not is_fit(image_id):
+        return []
+    files, _ = index.find(image_folders, image_id)
+    if not files:
+        return []
+    line = table.table.separator.join(table.table.header)
+    problem = (
+        f"{table.name}, line 1: expected a header (id, then the classes' names), got {line!r}, which looks like a row: "
+        f"there is an image {files[0]}. Put a header above it"
+    )
+    return [problem]
 
 
 def _known_ids(reading: _Reading) -> set[str]:

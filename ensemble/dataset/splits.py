@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ensemble.dataset.layout import is_group_table
 from ensemble.errors import DataError
 
 
@@ -74,6 +75,15 @@ class Dataset:
     fold_seed: int | None = None
     holdout_wanted: bool | None = None
     true_probabilities: NDArray[np.float64] | None = None
+
+    def describe_unused(self) -> list[str]:
+        """Each of ``unused_tables``, and why it was not read."""
+        return [
+            f"{name}: the groups come from {self.groups_source}"
+            if is_group_table(name)
+            else f"{name}: it holds ids, but has no name that is read"
+            for name in self.unused_tables
+        ]
 
     @cached_property
     def content_hash(self) -> str:

@@ -43,7 +43,11 @@ def better_alone(members: Sequence[MemberResult], blend: Scores) -> Iterator[str
         members: Each on its own.
         blend: Of all of them.
     """
-    best = max(members, key=lambda member: member.scores.cross_fitted)
+    # A member whose epoch was picked on these rows cannot be compared with the others.
+    comparable = [member for member in members if not member.epoch_picked]
+    if not comparable:
+        return
+    best = max(comparable, key=lambda member: member.scores.cross_fitted)
     alone = best.scores.cross_fitted
     if alone > blend.cross_fitted + CLEARLY_BETTER:
         yield (

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ensemble.errors import FoldError
+from ensemble.errors import FoldError, many
 from ensemble.folds.features import combinations_of
 
 
@@ -82,13 +82,26 @@ def rare_classes(labels: ArrayLike, groups: ArrayLike | None, class_names: Seque
     """
     values = np.asarray(labels, dtype=np.float64)
     counts = n_carriers(values == 1, _owners(groups, len(values)))
-    things = "images" if groups is None else "groups"
+    noun = "image" if groups is None else "group"
     return [
-        f"class {name!r} is positive in only {count} {things}: with {n_folds} folds at least {n_folds - count} of them "
-        "have no positive, and its scores rest on few cases"
-        for name, count in zip(class_names, counts.tolist(), strict=True)
+        _rare(name, count, noun, n_folds) if count else _absent(name, labelled=not np.isnan(column).all())
+        for name, count, column in zip(class_names, counts.tolist(), values.T, strict=True)
         if count < n_folds
     ]
+
+
+def _rare(name: str, count: int, noun: str, n_folds: int) -> str:
+    empty = n_folds - count
+    return (
+        f"class {name!r} is positive in only {many(count, noun)}: with {n_folds} folds at least {empty} of them "
+        f"{'has' if empty == 1 else 'have'} no positive, and its scores rest on few cases"
+    )
+
+
+def _absent(name: str, *, labelled: bool) -> str:
+    if labelled:
+        return f"class {name!r} has no positive training row: it cannot be learnt, and its F1 counts as 0"
+    return f"class {name!r} has no label in any training row: it cannot be learnt, and is left out of every mean"
 
 
 def n_carriers(positive: NDArray[np.bool_], owners: NDArray[np.int64]) -> NDArray[np.int64]:

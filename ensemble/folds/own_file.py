@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from ensemble.errors import FoldError, first_few
+from ensemble.dataset.ids import IdLookup
+from ensemble.errors import FoldError, first_few, many
 from ensemble.tables import TextTable, read_table, shortened
 
 if TYPE_CHECKING:
@@ -19,7 +20,8 @@ def read_own_folds(path: Path, train: Split) -> tuple[NDArray[np.int16], NDArray
     """Read and check a fold file.
 
     Args:
-        path: A CSV with the columns ``image_id`` or ``id``, ``fold`` and, if one likes, ``group``.
+        path: A CSV with the columns ``image_id`` or ``id``, ``fold`` and, if one likes, ``group``. Its ids may have an
+            ending or not, whatever the labels' ids have.
         train: The rows that it must divide.
 
     Returns:
@@ -34,11 +36,11 @@ def read_own_folds(path: Path, train: Split) -> tuple[NDArray[np.int16], NDArray
     table = read_table(path)
     ids = _column(table, "image_id", "id")
     folds, problems = _parse_folds(table)
-    problems += _id_problems(ids, table, train.image_ids)
+    found = IdLookup(train.image_ids).find_all(ids)
+    problems += _id_problems(ids, table, found, train.image_ids)
     if problems:
         raise FoldError.gather(f"{path} cannot be used as folds", problems)
-    order = np.argsort(ids, kind="stable")
-    rows = order[np.searchsorted(ids[order], train.image_ids)]
+    rows = np.argsort(found, kind="stable")
     own_groups = _own_groups(table, rows)
     aligned = folds[rows]
     for groups, whose in ((train.groups, "the dataset's"), (own_groups, "the file's")):
@@ -83,21 +85,28 @@ def _parse_folds(table: TextTable) -> tuple[NDArray[np.int16], list[str]]:
     return folds, []
 
 
-def _id_problems(ids: NDArray[np.str_], table: TextTable, expected: NDArray[np.str_]) -> list[str]:
+def _id_problems(
+    ids: NDArray[np.str_], table: TextTable, found: NDArray[np.int64], expected: NDArray[np.str_]
+) -> list[str]:
+    """What is wrong with the file's ids, of which ``found`` says what training rows they are, -1 for none."""
     problems = []
-    unique, counts = np.unique(ids, return_counts=True)
-    if len(double := unique[counts > 1]):
-        line = table.lines[np.flatnonzero(ids == double[0])[1]]
+    times = np.bincount(found[found >= 0], minlength=len(expected))
+    if len(double := np.flatnonzero(times > 1)):
+        second = np.flatnonzero(found == double[0])[1]
         problems.append(
-            f"{len(double)} images are there more than once: {first_few(double)}, the first again on line {line}"
+            f"{_images_are(len(double))} there more than once: {first_few(expected[double])}, the first again on line "
+            f"{table.lines[second]}"
         )
-    if len(missing := np.setdiff1d(expected, unique)):
-        problems.append(f"{len(missing)} training images are missing: {first_few(missing)}")
-    if len(foreign := np.setdiff1d(unique, expected)):
-        problems.append(
-            f"{len(foreign)} ids are not training images (write them as in the label table): {first_few(foreign)}"
-        )
+    if len(missing := expected[times == 0]):
+        problems.append(f"{_images_are(len(missing), 'training image')} missing: {first_few(missing)}")
+    if len(foreign := np.unique(ids[found < 0])):
+        are = "is not a training image" if len(foreign) == 1 else "are not training images"
+        problems.append(f"{many(len(foreign), 'id')} {are} (write them as in the label table): {first_few(foreign)}")
     return problems
+
+
+def _images_are(number: int, noun: str = "image") -> str:
+    return f"{many(number, noun)} {'is' if number == 1 else 'are'}"
 
 
 def _split_groups(groups: NDArray[np.str_] | None, folds: NDArray[np.int16], whose: str) -> list[str]:

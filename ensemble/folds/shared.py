@@ -20,13 +20,16 @@ if TYPE_CHECKING:
     from ensemble.runs import DatasetRuns
 
 
-def open_folds(paths: DatasetRuns, dataset: Dataset, wish: FoldWish) -> tuple[Dataset, FoldFile]:
-    """The dataset as it is divided, and its folds.
+def open_folds(
+    paths: DatasetRuns, dataset: Dataset, wish: FoldWish, *, planned: FoldFile | None = None
+) -> tuple[Dataset, FoldFile]:
+    """The dataset as it is divided, and its folds, which are made and written if there are none.
 
     Args:
         paths: Of the dataset's runs.
         dataset: As ``read_dataset`` returns it.
         wish: What a recipe or command says of the folds.
+        planned: What ``preview_folds`` returned for the same dataset and wish, so as not to divide it twice.
 
     Returns:
         The dataset, with the holdout's rows among the training rows if the folds hold them; and the folds, in the order
@@ -44,9 +47,9 @@ def open_folds(paths: DatasetRuns, dataset: Dataset, wish: FoldWish) -> tuple[Da
         holdout_in_folds = stored.holdout_in_folds
     if holdout_in_folds:
         divided = with_holdout_in_folds(dataset)
-        return divided, ensure_folds(paths, divided, wish)
+        return divided, ensure_folds(paths, divided, wish, planned=planned)
     check_holdout_groups(dataset)
-    return dataset, ensure_folds(paths, dataset, wish)
+    return dataset, ensure_folds(paths, dataset, wish, planned=planned)
 
 
 def preview_folds(paths: DatasetRuns, dataset: Dataset, wish: FoldWish) -> tuple[Dataset, FoldFile]:
@@ -74,7 +77,7 @@ def preview_folds(paths: DatasetRuns, dataset: Dataset, wish: FoldWish) -> tuple
     return divided, _make(divided, stated).rows(position)
 
 
-def ensure_folds(paths: DatasetRuns, dataset: Dataset, wish: FoldWish) -> FoldFile:
+def ensure_folds(paths: DatasetRuns, dataset: Dataset, wish: FoldWish, *, planned: FoldFile | None = None) -> FoldFile:
     """Read the dataset's folds, or make them if there are none; refuse those that do not fit.
 
     The rows are sorted by id before they are divided: tables in another order give the same ``folds.csv``. Two
@@ -86,6 +89,7 @@ def ensure_folds(paths: DatasetRuns, dataset: Dataset, wish: FoldWish) -> FoldFi
             (``open_folds`` sees to that).
         wish: What a recipe or command says. It decides only when ``folds.csv`` is first written, beside the values of
             ``dataset.yaml``, which must not contradict it; 5 folds and seed 0 where neither says anything.
+        planned: What to write if there are none: ``preview_folds`` of the same dataset and wish; None: they are made.
 
     Returns:
         The folds in the order of the training rows.
@@ -102,7 +106,7 @@ def ensure_folds(paths: DatasetRuns, dataset: Dataset, wish: FoldWish) -> FoldFi
         )
     with locked(paths.lock, wait=True):
         if not paths.folds_csv.exists():
-            write_folds(paths, _make(dataset, stated))
+            write_folds(paths, _make(dataset, stated) if planned is None else _by_id(planned))
         stored = read_folds(paths)
     check_stated(stated, stored, where=paths.folds_csv)
     _check_dataset(stored, dataset, paths)
@@ -118,6 +122,11 @@ def ensure_folds(paths: DatasetRuns, dataset: Dataset, wish: FoldWish) -> FoldFi
     return folds
 
 
+def _by_id(folds: FoldFile) -> FoldFile:
+    """Rows in ascending order of id, as they are written."""
+    return folds.rows(np.argsort(folds.image_ids, kind="stable"))
+
+
 def _holdout_joins(stated: Stated) -> bool:
     return stated.holdout is not None and not stated.holdout[0]
 
@@ -125,7 +134,6 @@ def _holdout_joins(stated: Stated) -> bool:
 def _make(dataset: Dataset, stated: Stated) -> FoldFile:
     """New folds, rows in ascending order of id."""
     train = dataset.train
-    order = np.argsort(train.image_ids, kind="stable")
     groups, groups_source = train.groups, dataset.groups_source
     if stated.file is not None:
         folds, groups = read_own_folds(stated.file, train)
@@ -135,6 +143,7 @@ def _make(dataset: Dataset, stated: Stated) -> FoldFile:
     else:
         n_folds = DEFAULT_N_FOLDS if stated.n_folds is None else stated.n_folds[0]
         seed = DEFAULT_SEED if stated.fold_seed is None else stated.fold_seed[0]
+        order = np.argsort(train.image_ids, kind="stable")
         folds = np.empty(len(order), dtype=np.int16)
         folds[order] = _split(dataset, order, n_folds=n_folds, seed=seed)
     made = FoldFile(
@@ -153,7 +162,7 @@ def _make(dataset: Dataset, stated: Stated) -> FoldFile:
         raise FoldError(
             f"{stated.n_folds[1]} says n_folds {stated.n_folds[0]}, but {stated.file} holds {n_folds} folds"
         )
-    return made.rows(order)
+    return _by_id(made)
 
 
 def _own_groups_source(name: str, dataset: Dataset) -> str:
@@ -177,6 +186,12 @@ def _check_dataset(stored: FoldFile, dataset: Dataset, paths: DatasetRuns) -> No
             f"{where} holds the holdout's rows too, which were not added to the training rows: use open_folds"
         )
     ids = dataset.train.image_ids
+    if not np.isin(ids, stored.image_ids).any():
+        raise FoldError(
+            f"{where} is of another dataset, which has none of the training images of {dataset.name!r} "
+            f"({dataset.path}), and whose results lie in the same folder, {where.parent}. Give one of the two a name "
+            "of its own (name: in its dataset.yaml), or another --runs"
+        )
     problems = []
     if len(new := np.setdiff1d(ids, stored.image_ids)):
         problems.append(f"{len(new)} training images are new: {first_few(new)}")

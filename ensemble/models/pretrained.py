@@ -119,7 +119,7 @@ def _adapt_classifier(fit: _Fit, own: State, layer: str) -> None:
         del fit.state[dropped]
     found = "is not in the file" if given is None else f"has shape {tuple(given.shape)} in the file"
     fit.notices.append(
-        f"the classifier {layer} {found} and {tuple(own[name].shape)} here: it starts from random weights"
+        f"the classifier ({layer}) {found} and {tuple(own[name].shape)} here: it starts from random weights"
     )
 
 

@@ -58,7 +58,7 @@ def _read(path: Path) -> Any:
     except _UNREADABLE as error:
         raise ArtefactError(
             f"{path}: expected weights as .safetensors, or saved by torch.save and readable with weights_only=True "
-            f"(tensors, not a pickled model); it cannot be read: {_first_sentence(error)}. {_SAVE_SO}"
+            f"(tensors, not a pickled model); it cannot be read: {said_of_damage(error)}. {_SAVE_SO}"
         ) from error
 
 
@@ -81,6 +81,16 @@ def _flaw(content: Any) -> str:
     return f"entries that are no named tensors: {first_few(odd)}" if odd else ""
 
 
-def _first_sentence(error: BaseException) -> str:
-    """What torch says after it is advice that we do not give: to load the file without ``weights_only``."""
-    return next(iter(str(error).splitlines()), "").split(". ")[0].rstrip(".") or type(error).__name__
+def said_of_damage(error: BaseException) -> str:
+    """What a reader's error says of a file, in words.
+
+    Only the first sentence: torch goes on with advice that we do not give, to load the file without ``weights_only``.
+    What the readers stumble over in a file of another kind (a byte, a key) says nothing to anybody.
+    """
+    said = next(iter(str(error).splitlines()), "").split(". ")[0].rstrip(".?")
+    if said == "Weights only load failed":
+        return "it holds other things than tensors, or is damaged"
+    if len(said.split()) > 2:
+        return said
+    stumbled = f" {said}" if said else ""
+    return f"its bytes are not those of such a file, or are damaged ({type(error).__name__}{stumbled})"

@@ -93,6 +93,10 @@ class FoldProgress:
         self._epoch = row.epoch
         self._start_epoch()
 
+    def weights_kept(self, epoch: int, why: str) -> None:
+        """See ``ensemble.training.job.Observer``."""
+        self.say(f"{self._title}  keeps the weights of epoch {epoch} of {self._epoch}: {why}")
+
     def predicting(self, split: str, n_images: int) -> None:
         """See ``ensemble.training.job.Observer``."""
         self._start_task(total=n_images, completed=0, doing=f"predicting {split} rows")

@@ -20,9 +20,13 @@ from torch import nn
 
 from ensemble.errors import ArtefactError
 from ensemble.files import atomic_write
+from ensemble.models.weight_files import said_of_damage
 from ensemble.training.engine import TrainingState
 
 FORMAT_VERSION = 1
+PIXELS = "pixels_sha256"
+"""The fact that says on which decoded images; releases before it stored none."""
+
 # What torch raises on damaged files.
 _UNREADABLE = (
     *(pickle.UnpicklingError, struct.error, OSError, EOFError, RuntimeError),
@@ -88,7 +92,8 @@ def resume(path: Path, state: TrainingState, facts: Mapping[str, str | int]) -> 
     content = _load(path)
     if content.get("version") != FORMAT_VERSION:
         raise ArtefactError(f"{path}: checkpoint of version {content.get('version')}, expected {FORMAT_VERSION}")
-    changed = [key for key in sorted({*facts, *content["facts"]}) if facts.get(key) != content["facts"].get(key)]
+    stored = {PIXELS: facts.get(PIXELS), **content["facts"]}
+    changed = [key for key in sorted({*facts, *stored}) if facts.get(key) != stored.get(key)]
     if changed:
         raise ArtefactError(
             f"{path}: this unfinished fold was started with another {', '.join(changed)}. "
@@ -108,10 +113,8 @@ def _load(path: Path) -> dict[str, Any]:
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except _UNREADABLE as error:
-        # After its first sentence torch advises to load without weights_only, which we do not.
-        reason = str(error).splitlines()[0].split(". ")[0] if str(error) else type(error).__name__
         raise ArtefactError(
-            f"{path}: the checkpoint cannot be read ({reason}). Remove it to start this fold anew"
+            f"{path}: the checkpoint cannot be read: {said_of_damage(error)}. Remove it to start this fold anew"
         ) from error
     if not isinstance(content, dict):
         raise ArtefactError(

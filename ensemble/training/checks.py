@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -12,8 +13,10 @@ from torch import nn
 
 from ensemble.data.augment import check_augmentation
 from ensemble.errors import EnsembleError, RecipeError
+from ensemble.folds import FoldFile
 from ensemble.models import build_model, check_model
 from ensemble.recipe import Recipe
+from ensemble.training.inner import count_units, plan_parts
 from ensemble.training.losses import build_loss, loss_problems
 from ensemble.training.optim import build_optimizer
 
@@ -75,6 +78,43 @@ def fetch_weights(recipe: Recipe, *, n_classes: int, title: str) -> None:
             build_model(recipe.model.name, **_model_settings(recipe, n_classes))
     except EnsembleError as error:
         raise RecipeError(f"{title} cannot be trained: {error}") from error
+
+
+def check_folds(recipe: Recipe, folds: FoldFile, wanted: Iterable[int], *, n_classes: int, title: str) -> None:
+    """See that there is something to train on, and to watch, in every fold, before any folds are written.
+
+    Args:
+        recipe: What is to be trained.
+        folds: As they are or will be.
+        wanted: Which of them.
+        n_classes: C of the dataset.
+        title: How to call the recipe in the error.
+
+    Raises:
+        RecipeError: Naming every fold that cannot be trained, and why.
+    """
+    problems = [problem for fold in wanted for problem in _check_inner_slice(recipe, folds, fold)]
+    if recipe.training.batch_size == 1 and not problems:
+        with torch.random.fork_rng(devices=[]):
+            model = build_model(recipe.model.name, **{**_model_settings(recipe, n_classes), "pretrained": False})
+        try:
+            check_lone_image(model, recipe.data.image_size, torch.device("cpu"))
+        except RecipeError as error:
+            problems.append(str(error))
+    if problems:
+        raise RecipeError.gather(f"{title} cannot be trained", problems)
+
+
+def _check_inner_slice(recipe: Recipe, folds: FoldFile, fold: int) -> list[str]:
+    stopping = recipe.training.early_stopping
+    if stopping is None:
+        return []
+    n_units, unit = count_units(folds.groups, folds.folds != fold)
+    try:
+        plan_parts(stopping.inner_fraction, n_units, unit=unit, where=f"outside fold {fold}")
+    except RecipeError as error:
+        return [str(error)]
+    return []
 
 
 def _check_loss(recipe: Recipe, labels: NDArray[np.floating]) -> list[str]:

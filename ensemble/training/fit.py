@@ -16,6 +16,7 @@ from torch import nn
 from ensemble import metrics
 from ensemble.data.augment import build_augmentation
 from ensemble.data.loaders import BatchLoader, ImageRows, evaluation_loader, training_loader
+from ensemble.errors import many
 from ensemble.models.description import describe_model
 from ensemble.recipe import Recipe
 from ensemble.runs import FoldPaths
@@ -30,7 +31,7 @@ from ensemble.training.engine import (
     predict_logits,
     train_one_epoch,
 )
-from ensemble.training.history import BestEpoch, EpochRow, write_metrics
+from ensemble.training.history import BestEpoch, EpochRow, selection, write_metrics
 from ensemble.training.job import FoldData, FoldOutcome, Hardware, Observer
 
 # Evaluation keeps no activations for a backward pass, so larger batches fit.
@@ -99,6 +100,8 @@ def fit_fold(
         _run_epoch(fold, epoch)
         checkpoint.maybe_write(fold.state, _progress(fold))
     chosen_epoch = _choose_weights(fold)
+    if why := _why_chosen(fold, chosen_epoch):
+        observer.weights_kept(chosen_epoch, why)
     write_weights(paths.weights, fold.state.final_model())
     logits = {split: _predict_split(fold, split, rows) for split, rows in data.predict.items()}
     return FoldOutcome(logits, chosen_epoch, fold.rows, first_epoch, describe_model(fold.state.model))
@@ -128,7 +131,8 @@ def _set_up(
     if min(len(data.training), recipe.training.batch_size) == 1:
         check_lone_image(state.model, recipe.data.image_size, hardware.device)
     settings = build_settings(recipe, data.training, hardware)
-    return _Fold(recipe, data, paths, hardware, observer, state, settings, loader), notices
+    fold = _Fold(recipe, data, paths, hardware, observer, state, settings, loader)
+    return fold, [*notices, *_inner_notice(fold)]
 
 
 def _resume(fold: _Fold, facts: Mapping[str, str | int]) -> int:
@@ -207,6 +211,35 @@ def _choose_weights(fold: _Fold) -> int:
         return len(fold.rows)
     model.load_state_dict(kept.weights)
     return kept.epoch
+
+
+def _why_chosen(fold: _Fold, epoch: int) -> str:
+    """In words; empty where the last epoch's weights are kept whatever they are."""
+    by = selection(fold.recipe.training)
+    if by == "last":
+        return ""
+    if by == "best_on_fold":
+        what = "the highest average precision on the held-out fold, whose scores are marked for that"
+        known = fold.chosen.weights is not None
+    else:
+        what = f"the lowest loss on the inner slice, {fold.rows[epoch - 1].inner_loss:.4f}"
+        known = fold.watched.weights is not None
+    why = what if known else "the last, as no epoch's is a number that could be compared"
+    stopped = f"; stopped after {fold.watched.waited} without a lower inner loss" if _should_stop(fold) else ""
+    return why + stopped
+
+
+def _inner_notice(fold: _Fold) -> list[str]:
+    """How large the slice that early stopping watches has become: whole groups seldom make the asked share."""
+    stopping, inner = fold.recipe.training.early_stopping, fold.data.inner
+    if stopping is None or inner is None:
+        return []
+    outside = len(inner) + len(fold.data.training)
+    said = (
+        f"early stopping watches {many(len(inner), 'image')} and does not train on them: {len(inner) / outside:.1%} "
+        f"of the {outside:,} outside the fold (inner_fraction: {stopping.inner_fraction:g})"
+    )
+    return [said]
 
 
 def _predict_split(fold: _Fold, split: str, rows: ImageRows) -> NDArray[np.float32]:

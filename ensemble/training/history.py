@@ -14,6 +14,7 @@ import torch
 from torch import nn
 
 from ensemble.files import write_text
+from ensemble.recipe.schema import TrainingSettings
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,13 @@ def _as_text(row: EpochRow) -> dict[str, str]:
         name: "" if isinstance(value, float) and math.isnan(value) else f"{value:.8g}"
         for name, value in asdict(row).items()
     }
+
+
+def selection(training: TrainingSettings) -> str:
+    """What decides whose weights are kept: ``best_on_fold``, ``lowest_inner_loss`` (early stopping) or ``last``."""
+    if training.select == "last" and training.early_stopping is not None:
+        return "lowest_inner_loss"
+    return training.select
 
 
 @dataclass(eq=False)

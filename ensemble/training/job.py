@@ -28,6 +28,9 @@ class Observer(Protocol):
     def epoch_done(self, row: EpochRow) -> None:
         """After an epoch and its evaluation."""
 
+    def weights_kept(self, epoch: int, why: str) -> None:
+        """After the last epoch, where something was selected: the epoch whose weights are kept."""
+
     def predicting(self, split: str, n_images: int) -> None:
         """Before the rows of ``split`` are predicted."""
 

@@ -3,29 +3,35 @@
 from __future__ import annotations
 
 import dataclasses
-import shutil
 import time
 from collections.abc import Iterable, Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass
 
 import numpy as np
 
 from ensemble.data.cache import ImageCache
 from ensemble.dataset import Dataset
-from ensemble.errors import ArtefactError, FoldError
-from ensemble.files import locked, read_json, sha256_of_bytes, sha256_of_file, write_json, write_text
+from ensemble.errors import ArtefactError, FoldError, TrainingDiverged
+from ensemble.files import locked, read_json, sha256_of_bytes, sha256_of_file, write_json
 from ensemble.folds import FoldFile
 from ensemble.recipe import Recipe, dump_recipe, load_recipe, recipe_differences
-from ensemble.runs import SPLITS, DatasetRuns, MemberPaths
+from ensemble.runs import DatasetRuns, MemberPaths
 from ensemble.seeds import derive_seed
+from ensemble.training.checkpoint import PIXELS
 from ensemble.training.fit import fit_fold
+from ensemble.training.history import selection
 from ensemble.training.job import FoldData, FoldOutcome, Hardware, Observer
 from ensemble.training.provenance import describe_run
 from ensemble.training.rows import fold_data
 from ensemble.training.tables import merge_tables, write_fold_tables
 
 RUN_VERSION = 1
+# What all folds of a member have in common, by the key of ``run.json``.
+_ROWS = {
+    "folds_sha256": "fold file",
+    "dataset": "dataset (labels, ids or groups)",
+    PIXELS: "set of images (files were replaced since)",
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,88 +66,64 @@ class Member:
             "recipe": self.recipe_hash,
             "dataset": self.dataset.content_hash,
             "folds_sha256": self.folds.sha256,
+            PIXELS: self.cache.sha256,
             "precision": self.hardware.precision.name,
         }
 
 
-def start_member(member: Member, *, folds: Sequence[int], overwrite: bool) -> None:
-    """Store the resolved recipe, or check that it is the one that was stored.
-
-    Args:
-        member: What is to be trained.
-        folds: Those that ``overwrite`` may discard.
-        overwrite: Discard what was trained of these folds; of all folds where the recipe has changed. If anything is
-            refused, nothing is discarded.
-
-    Raises:
-        ArtefactError: The member was started with another recipe, or a fold to discard is being trained.
-        FoldError: A finished fold that stays was trained on another fold file or dataset.
-    """
-    with locked(member.runs.lock, wait=True), ExitStack() as locks:
-        changed = _changes_since(member)
-        if changed and not overwrite:
-            raise _other_recipe(member, changed)
-        discarded = list(range(member.folds.n_folds) if changed else folds) if overwrite else []
-        for fold in discarded:
-            locks.enter_context(locked(member.paths.fold(fold).lock))
-        _refuse_others(member, [fold for fold in finished_folds(member) if fold not in discarded])
-        if overwrite:
-            _discard(member, discarded)
-        if changed or not member.paths.recipe.exists():
-            write_text(member.paths.recipe, dump_recipe(member.recipe, member.overrides))
+def finished_folds(paths: MemberPaths, n_folds: int) -> list[int]:
+    """Folds whose ``run.json`` stands."""
+    return [fold for fold in range(n_folds) if paths.fold(fold).run.exists()]
 
 
-def _changes_since(member: Member) -> list[str]:
+def recipe_changes(paths: MemberPaths, recipe: Recipe, *, n_folds: int) -> list[str]:
     """How the recipe differs from the one that the member's folds were, or are to be, trained with."""
-    if member.paths.recipe.exists():
-        return recipe_differences(load_recipe(member.paths.recipe), member.recipe)
-    finished = finished_folds(member)
-    return [f"{member.paths.recipe.name} is missing, and {_listed(finished)} finished without it"] if finished else []
+    if paths.recipe.exists():
+        return recipe_differences(load_recipe(paths.recipe), recipe)
+    finished = finished_folds(paths, n_folds)
+    return [f"{paths.recipe.name} is missing, and {_listed(finished)} finished without it"] if finished else []
 
 
-def _other_recipe(member: Member, changed: Sequence[str]) -> ArtefactError:
-    finished = finished_folds(member)
+def other_recipe(paths: MemberPaths, changed: Sequence[str], *, n_folds: int) -> ArtefactError:
+    """The error of a member that was started with another recipe."""
+    finished = finished_folds(paths, n_folds)
     lost = f": {_listed(finished)} finished" if finished else ""
     return ArtefactError(
-        f"{member.paths.recipe}: member {member.paths.name!r} was started with another recipe "
+        f"{paths.recipe}: member {paths.name!r} was started with another recipe "
         f"({'; '.join(changed)}). Use --name OTHER to keep both, or --overwrite to discard what was trained{lost}"
     )
+
+
+def refuse_other_recipe(member: Member) -> None:
+    """See that nobody has started the member anew with another recipe.
+
+    Raises:
+        ArtefactError: Somebody has.
+    """
+    if changed := recipe_changes(member.paths, member.recipe, n_folds=member.folds.n_folds):
+        raise other_recipe(member.paths, changed, n_folds=member.folds.n_folds)
 
 
 def _listed(folds: Sequence[int]) -> str:
     return f"fold {folds[0]} is" if len(folds) == 1 else f"folds {', '.join(map(str, folds))} are"
 
 
-def _discard(member: Member, folds: Iterable[int]) -> None:
-    """Remove the merged tables and these folds, whose locks are held: a removed lock would guard nothing."""
-    for split in SPLITS:
-        member.paths.table(split).unlink(missing_ok=True)
-    for paths in map(member.paths.fold, folds):
-        # First, because without it the fold is not finished, whatever else is left.
-        paths.run.unlink(missing_ok=True)
-        for path in paths.folder.iterdir():
-            if path.is_dir():
-                shutil.rmtree(path)
-            elif path != paths.lock:
-                path.unlink()
+def refuse_other_rows(member: Member, folds: Iterable[int]) -> None:
+    """Finished folds that stay will be merged with those to come, so they must be of the same rows.
 
-
-def _refuse_others(member: Member, folds: Iterable[int]) -> None:
-    """Finished folds that stay will be merged with those to come, so they must be of the same rows."""
+    Raises:
+        FoldError: One was trained on another fold file, dataset or images.
+    """
     for fold in folds:
+        # Releases before it stored no fact of the images: such folds are taken at their word.
         stored, expected = read_json(member.paths.fold(fold).run), member.facts(fold)
-        words = {"folds_sha256": "fold file", "dataset": "dataset (labels, ids or groups)"}
-        other = [word for key, word in words.items() if stored.get(key) != expected[key]]
+        stored.setdefault(PIXELS, expected[PIXELS])
+        other = [word for key, word in _ROWS.items() if stored.get(key) != expected[key]]
         if other:
             raise FoldError(
                 f"{member.paths.fold(fold).run}: this fold was trained on another {' and '.join(other)}. Use "
                 "--all-folds --overwrite to train all folds anew, or --name for another member"
             )
-
-
-def finished_folds(member: Member) -> list[int]:
-    """Folds whose ``run.json`` stands."""
-    return [fold for fold in range(member.folds.n_folds) if member.paths.fold(fold).run.exists()]
 
 
 def train_fold(member: Member, fold: int, observer: Observer) -> None:
@@ -154,19 +136,11 @@ def train_fold(member: Member, fold: int, observer: Observer) -> None:
     """
     paths = member.paths.fold(fold)
     with locked(paths.lock):
-        if changed := _changes_since(member):
-            raise _other_recipe(member, changed)
+        refuse_other_recipe(member)
         if paths.run.exists():
             return
         started = time.time()
-        outcome = fit_fold(
-            member.recipe,
-            rows_of_fold(member, fold),
-            paths=paths,
-            hardware=member.hardware,
-            facts=member.facts(fold),
-            observer=observer,
-        )
+        outcome = _fit(member, fold, observer)
         write_fold_tables(
             paths,
             member.dataset,
@@ -177,6 +151,26 @@ def train_fold(member: Member, fold: int, observer: Observer) -> None:
         )
         write_json(paths.run, _run_facts(member, fold, outcome, started))
         paths.checkpoint.unlink(missing_ok=True)
+
+
+def _fit(member: Member, fold: int, observer: Observer) -> FoldOutcome:
+    paths = member.paths.fold(fold)
+    try:
+        return fit_fold(
+            member.recipe,
+            rows_of_fold(member, fold),
+            paths=paths,
+            hardware=member.hardware,
+            facts=member.facts(fold),
+            observer=observer,
+        )
+    except TrainingDiverged as error:
+        kept = [f"fold_{fold}/{paths.checkpoint.name}"] if paths.checkpoint.exists() else []
+        kept += [f"fold_{other}" for other in finished_folds(member.paths, member.folds.n_folds)]
+        remedy = (
+            f" A changed recipe needs --overwrite, which discards {', '.join(kept)}, or --name OTHER" if kept else ""
+        )
+        raise TrainingDiverged(f"{member.paths.name} fold {fold}: {error}.{remedy}") from error
 
 
 def rows_of_fold(member: Member, fold: int) -> FoldData:
@@ -197,7 +191,7 @@ def _notes(member: Member) -> dict[str, str]:
         "member": member.paths.name,
         "folds_sha256": member.folds.sha256,
         "n_folds": str(member.folds.n_folds),
-        "select": member.recipe.training.select,
+        "select": selection(member.recipe.training),
     }
 
 
@@ -210,7 +204,7 @@ def _run_facts(member: Member, fold: int, outcome: FoldOutcome, started: float) 
         "n_folds": member.folds.n_folds,
         "data_path": str(member.dataset.path.resolve()),
         "class_names": list(member.dataset.class_names),
-        "select": member.recipe.training.select,
+        "select": selection(member.recipe.training),
         "chosen_epoch": outcome.chosen_epoch,
         "epochs": len(outcome.rows),
         "resumed_from_epoch": outcome.resumed_from_epoch,
@@ -231,14 +225,13 @@ def merge_member(member: Member) -> list[int]:
     Raises:
         AlignmentError: The fold tables do not hold every training image exactly once.
         ArtefactError: Another process has started the member anew with another recipe.
-        FoldError: A fold was trained on another fold file or dataset.
+        FoldError: A fold was trained on another fold file, dataset or images.
     """
     with locked(member.runs.lock, wait=True):
-        if changed := _changes_since(member):
-            raise _other_recipe(member, changed)
-        missing = sorted(set(range(member.folds.n_folds)) - set(finished_folds(member)))
+        refuse_other_recipe(member)
+        missing = sorted(set(range(member.folds.n_folds)) - set(finished_folds(member.paths, member.folds.n_folds)))
         if not missing:
-            _refuse_others(member, range(member.folds.n_folds))
+            refuse_other_rows(member, range(member.folds.n_folds))
             folds = [member.paths.fold(fold) for fold in range(member.folds.n_folds)]
             merge_tables(member.paths, folds, member.dataset.train.image_ids)
         return missing

@@ -13,7 +13,7 @@ from timm.scheduler.cosine_lr import CosineLRScheduler
 from timm.utils.model_ema import ModelEmaV3
 from torch import nn
 
-from ensemble.errors import RecipeError
+from ensemble.errors import RecipeError, many
 
 # These have a fused step on CPU and CUDA: one pass over the weights instead of one a term.
 _FUSED = frozenset({"adam", "adamw", "sgd"})
@@ -93,7 +93,8 @@ def build_schedule(
     notice = ""
     if warmup >= total:
         warmup = total // 2
-        notice = f"warm-up of {warmup_epochs:g} epochs is not shorter than the run of {epochs}: cut to {warmup} updates"
+        wished = f"schedule.warmup_epochs {warmup_epochs:g} is not shorter than the run (training.epochs {epochs})"
+        notice = f"{wished}: cut to {many(warmup, 'update')}"
     base = float(optimizer.param_groups[0]["lr"])
     scheduler = CosineLRScheduler(
         optimizer,

@@ -59,7 +59,21 @@ def choose_precision(wanted: str, device: torch.device) -> Precision:
         )
     if wanted not in ("float32", "bfloat16", "float16"):
         raise RecipeError(f"precision: expected auto, float32, bfloat16 or float16, got {wanted!r}")
-    return Precision(wanted, "the recipe asks for it", device.type)  # type: ignore[arg-type]
+    return Precision(wanted, _asked_for(wanted, device), device.type)  # type: ignore[arg-type]
+
+
+def _asked_for(wanted: str, device: torch.device) -> str:
+    """The reason, with a warning where the arithmetic is only imitated."""
+    said = "the recipe asks for it"
+    if wanted != "bfloat16" or device.type not in ("cpu", "cuda"):
+        return said
+    on_cpu = device.type == "cpu"
+    if cpu_has_bfloat16() if on_cpu else torch.cuda.get_device_capability(device) >= _AMPERE:
+        return said
+    return (
+        f"{said}, but this {'processor' if on_cpu else 'GPU'} has no bfloat16 instructions and imitates them, several "
+        "times slower than float32; --set precision=auto takes what is fast here"
+    )
 
 
 def _automatic(device: torch.device) -> Precision:

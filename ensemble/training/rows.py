@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from ensemble.data.cache import ImageCache
 from ensemble.data.loaders import ImageRows
 from ensemble.dataset import Dataset, Split
-from ensemble.folds import stratified_group_folds
+from ensemble.training.inner import inner_slice
 from ensemble.training.job import FoldData
 
 
@@ -30,12 +30,14 @@ def fold_data(
         groups: Shape (N,), what the folds keep together (a fold file of one's own may have brought it); None: nothing.
         inner_fraction: The share of the other rows that early stopping watches; None without early stopping.
         inner_seed: Which rows these are.
+
+    Raises:
+        RecipeError: There are too few groups, or images, for such a share.
     """
     train = _image_rows(dataset, cache, dataset.train)
     inner = np.zeros(len(held_out), dtype=bool)
-    if inner_fraction is not None:
-        n_parts = max(2, round(1 / inner_fraction))
-        inner = _inner_slice(dataset.train.labels, groups, ~held_out, n_parts=n_parts, seed=inner_seed)
+    if inner_fraction is not None and dataset.train.labels is not None:
+        inner = inner_slice(dataset.train.labels, groups, ~held_out, fraction=inner_fraction, seed=inner_seed)
     predict = {"oof": train.subset(held_out)}
     for name, split in (("holdout", dataset.holdout), ("test", dataset.test)):
         if split is not None:
@@ -51,21 +53,3 @@ def _image_rows(dataset: Dataset, cache: ImageCache, split: Split) -> ImageRows:
     unlabelled = np.full((len(split.image_ids), len(dataset.class_names)), np.nan)
     labels = unlabelled if split.labels is None else split.labels
     return ImageRows(cache, cache.rows_of(split.image_files), labels.astype(np.float32))
-
-
-def _inner_slice(
-    labels: NDArray[np.float64] | None,
-    groups: NDArray[np.str_] | None,
-    training: NDArray[np.bool_],
-    *,
-    n_parts: int,
-    seed: int,
-) -> NDArray[np.bool_]:
-    """Shape (N,): one of ``n_parts`` parts of the training rows; none of its groups is trained on."""
-    inner = np.zeros(len(training), dtype=bool)
-    if labels is None:
-        return inner
-    kept = None if groups is None else groups[training]
-    parts = stratified_group_folds(labels[training], kept, n_folds=n_parts, seed=seed)
-    inner[np.flatnonzero(training)[parts == 0]] = True
-    return inner

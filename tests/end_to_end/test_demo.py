@@ -61,6 +61,13 @@ def test_bad_input_is_one_message_and_exit_code_2(arguments: list[str], message:
     assert (done.returncode, done.stderr.strip()) == (2, message)
 
 
+def test_a_seed_below_0_is_refused_as_by_every_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main([str(tmp_path / "phantoms"), "--seed", "-1"])
+    assert "--seed: expected a whole number of at least 0, got '-1'" in capsys.readouterr().err
+    assert not (tmp_path / "phantoms").exists()
+
+
 def test_help_needs_neither_torch_nor_opencv() -> None:
     code = "import sys, ensemble.demo; print(sorted({'torch', 'cv2', 'numpy'} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import itertools
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -161,7 +162,8 @@ def test_a_missing_dataset_names_the_command_that_makes_one(trained: Path) -> No
 
 def test_no_data_path_is_said(tmp_path: Path) -> None:
     (tmp_path / "small.yaml").write_text(RECIPE)
-    with pytest.raises(RecipeError, match=r"data\.path is not set"):
+    drawn = r"data\.path is not set(.|\n)*train_labels\.csv(.|\n)*python -m ensemble\.demo DIR.*--size origin"
+    with pytest.raises(RecipeError, match=drawn):
         train.main([str(tmp_path / "small.yaml"), "--fold", "0"])
 
 
@@ -210,10 +212,19 @@ def test_workers_change_no_byte(trained: Path, dataset: Path, tmp_path: Path) ->
     assert (member(tmp_path) / name).read_bytes() == (member(trained) / name).read_bytes()
 
 
-def test_selection_by_the_fold_is_marked(dataset: Path, tmp_path: Path) -> None:
+def test_selection_by_the_fold_is_marked_and_said(
+    dataset: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert run_train(tmp_path, dataset, "--fold", "0", "--set", "training.select=best_on_fold") == 0
     table = read_predictions(member(tmp_path) / "fold_0" / "oof.parquet")
     assert table.notes["select"] == "best_on_fold"
+    shown = capsys.readouterr().out
+    epoch = json.loads((member(tmp_path) / "fold_0" / "run.json").read_text())["chosen_epoch"]
+    said = f"small fold 0  keeps the weights of epoch {epoch} of 2: the highest average precision on the held-out fold"
+    assert said in shown
+    assert said in (member(tmp_path) / "fold_0" / "train.log").read_text()
+    again = f"--fold 1 --data {dataset} --set training.select=best_on_fold --device cpu --runs {tmp_path / 'runs'}"
+    assert f"next: python -m ensemble.train {tmp_path / 'small.yaml'} {again}\n" in shown
 
 
 def test_early_stopping_keeps_the_best_epoch_of_the_inner_slice(
@@ -230,12 +241,17 @@ def test_early_stopping_keeps_the_best_epoch_of_the_inner_slice(
     stopping = "training.early_stopping={patience_epochs: 2, inner_fraction: 0.25}"
     assert run_train(tmp_path, dataset, "--fold", "0", "--set", stopping, "--set", "training.epochs=9") == 0
     facts = json.loads((member(tmp_path) / "fold_0" / "run.json").read_text())
-    assert (facts["chosen_epoch"], facts["epochs"]) == (1, 3)
+    assert (facts["chosen_epoch"], facts["epochs"], facts["select"]) == (1, 3, "lowest_inner_loss")
+    log = (member(tmp_path) / "fold_0" / "train.log").read_text()
+    assert "keeps the weights of epoch 1 of 3: the lowest loss on the inner slice" in log
+    assert "; stopped after 2 without a lower inner loss" in log
     with (tmp_path / "runs" / "phantoms" / "folds.csv").open() as stream:
         n_outside = sum(row["fold"] != "0" for row in csv.DictReader(stream))
     inner_rows, training_rows = watched[1]
     assert inner_rows + training_rows == n_outside
-    assert 0.1 < inner_rows / n_outside < 0.4
+    assert inner_rows / n_outside == pytest.approx(0.25, rel=0.25)
+    share = f"{inner_rows / n_outside:.1%} of the {n_outside} outside the fold (inner_fraction: 0.25)"
+    assert f"early stopping watches {inner_rows} images and does not train on them: {share}" in log
 
 
 def test_holdout_rows_can_join_the_folds(dataset: Path, tmp_path: Path) -> None:
@@ -259,3 +275,38 @@ def test_nothing_was_written_into_the_dataset(trained: Path, dataset: Path) -> N
 def test_epoch_rows_survive_a_checkpoint() -> None:
     row = EpochRow(1, 0.5, 10.0, 0.4, 0.3, 0.2, 1e-3, 2.0)
     assert EpochRow.from_mapping({**row.__dict__}) == EpochRow.from_mapping(row.__dict__)
+
+
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [
+        (["--fold", "7"], "--fold 7: expected 0 to 1"),
+        (
+            ["--fold", "0", "--set", "training.early_stopping={patience_epochs: 1, inner_fraction: 0.001}"],
+            r"inner_fraction is 0\.001, but outside fold 0 there are only \d+ groups",
+        ),
+        (["--fold", "0", "--set", "model.pretrained=nowhere.pth"], "nowhere.pth is no file"),
+        (["--fold", "0", "--folds", "nowhere.csv"], "nowhere.csv"),
+    ],
+)
+def test_what_is_refused_fixes_nothing(dataset: Path, tmp_path: Path, flags: list[str], said: str) -> None:
+    with pytest.raises(EnsembleError, match=said):
+        run_train(tmp_path, dataset, *flags)
+    assert not (tmp_path / "runs" / "phantoms" / "folds.csv").exists()
+    assert not member(tmp_path).exists()
+
+
+def test_folds_trained_on_other_images_are_not_merged(
+    dataset: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    copy = tmp_path / "my phantoms"
+    shutil.copytree(dataset, copy)
+    assert run_train(tmp_path, copy, "--fold", "0", "--set", "training.epochs=1") == 0
+    assert f"results    in {tmp_path / 'runs' / 'my_phantoms'}:" in capsys.readouterr().out
+    moved = tmp_path / "moved" / "my phantoms"
+    shutil.copytree(copy, moved, copy_function=shutil.copyfile)  # other times, the same pixels
+    assert run_train(tmp_path, moved, "--fold", "0", "--set", "training.epochs=1") == 0
+    first, second, *_ = sorted((moved / "images").iterdir())
+    first.write_bytes(second.read_bytes())
+    with pytest.raises(FoldError, match=r"trained on another set of images \(files were replaced since\)"):
+        run_train(tmp_path, moved, "--fold", "1", "--set", "training.epochs=1")

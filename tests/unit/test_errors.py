@@ -35,3 +35,8 @@ def test_first_few_says_how_many_more() -> None:
 
 def test_a_very_long_text_is_cut() -> None:
     assert errors.first_few(["a" * 5000]) == f"'{'a' * 100}'…"
+
+
+def test_one_thing_and_many_things() -> None:
+    said = [errors.many(count, "image") for count in (0, 1, 2, 12000)]
+    assert said == ["0 images", "1 image", "2 images", "12,000 images"]

@@ -66,3 +66,28 @@ def test_results_cannot_lie_below_a_file(tmp_path: Path) -> None:
 
 def test_the_page_of_a_dataset_lies_beside_its_folds(tmp_path: Path) -> None:
     assert dataset_runs(tmp_path, "d").explore_page == tmp_path / "d" / "explore.html"
+
+
+@pytest.mark.parametrize(
+    ("name", "folder"),
+    [("my data", "my_data"), ("Schädel", "Schadel"), ("a-b.c+d_1", "a-b.c+d_1"), (".x/y", "_x_y"), ("脳", "_")],
+)
+def test_a_datasets_folder_is_called_like_it_as_far_as_that_is_safe(name: str, folder: str, tmp_path: Path) -> None:
+    assert dataset_runs(tmp_path, name).folder == tmp_path / folder
+
+
+@pytest.mark.parametrize("name", ["cache", "x" * 101, ""])
+def test_a_name_that_cannot_be_a_folder_names_the_remedy(name: str, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"Give the dataset another name: name: in its dataset\.yaml"):
+        dataset_runs(tmp_path, name)
+
+
+def test_of_several_datasets_the_one_that_was_trained_is_meant(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        (tmp_path / name / "m" / "fold_0").mkdir(parents=True)
+        (tmp_path / name / "folds.csv").touch()
+    (tmp_path / "b" / "m" / "fold_0" / "run.json").touch()
+    assert only_dataset(tmp_path).folder == tmp_path / "b"
+    (tmp_path / "a" / "m" / "fold_0" / "run.json").touch()
+    with pytest.raises(DataError, match=r"several datasets \(a, b\)"):
+        only_dataset(tmp_path)

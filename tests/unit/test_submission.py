@@ -48,11 +48,11 @@ def test_header_is_kept_to_the_letter(tmp_path, template, head):
     assert _written(tmp_path, template(f"{head}\nb,,\n")) == f"{head}\nb,1,0\n"
 
 
-def test_ids_are_quoted_only_where_they_must_be(tmp_path, template):
+def test_fields_are_quoted_where_the_template_has_it_so(tmp_path, template):
     sample = template('id,one,two\n"a,b",0,0\n"c",0,0\n')
     path = tmp_path / "s.csv"
     write_submission(path, sample, np.array(["c", "a,b"]), CLASSES, DECISIONS[:2])
-    assert path.read_text() == 'id,one,two\n"a,b",0,1\nc,1,0\n'
+    assert path.read_text() == 'id,one,two\n"a,b",0,1\n"c",1,0\n'
 
 
 def test_the_template_is_described(template):
@@ -122,3 +122,10 @@ def test_a_file_that_is_not_what_was_meant_is_found(tmp_path, template, content,
     path.write_text(content)
     with pytest.raises(ArtefactError, match=message):
         verify_submission(path, sample, DECISIONS[:2])
+
+
+def test_quoted_values_stay_quoted(tmp_path, template):
+    sample = template('"id";"one";"two"\r\n"h;1";"0";0\r\nh2;0;"0"')
+    path = tmp_path / "s.csv"
+    write_submission(path, sample, np.array(["h;1", "h2"]), CLASSES, DECISIONS[:2])
+    assert path.read_bytes() == b'"id";"one";"two"\r\n"h;1";"1";0\r\nh2;0;"1"'

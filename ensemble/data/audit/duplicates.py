@@ -12,7 +12,8 @@ from ensemble.data.audit.pictures import Album
 from ensemble.data.audit.rows import ACROSS_FOLDS, ACROSS_SPLITS, RELATIONS, SAME_FOLD, SPLIT_NAMES, TEST, TRAIN, Rows
 from ensemble.data.audit.scan import Scan
 from ensemble.data.audit.similarity import NearPairs
-from ensemble.data.audit.words import LISTED, joined, many, more
+from ensemble.data.audit.words import LISTED, joined, more
+from ensemble.errors import many
 from ensemble.findings import Gravity, Picture, Repeats, Trap
 
 MANY_FRACTION = 0.01

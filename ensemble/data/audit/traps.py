@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from ensemble.data.audit.rows import HOLDOUT, SPLIT_NAMES, TRAIN, Rows
 from ensemble.data.audit.scan import Scan
-from ensemble.data.audit.words import many, more
+from ensemble.data.audit.words import LISTED, more
 from ensemble.dataset import Dataset
-from ensemble.errors import first_few
+from ensemble.errors import first_few, many
 from ensemble.findings import Association, SplitFacts, Trap
 from ensemble.folds import FoldFile, rare_classes
 
@@ -138,8 +138,9 @@ def _told(association: Association) -> str:
 def table_traps(dataset: Dataset) -> Iterator[Trap]:
     """What of the folder was not read, and groups that are not there."""
     if dataset.unused_tables:
-        listed = first_few(dataset.unused_tables)
-        yield Trap("note", "tables not read", f"{listed}: they hold ids, but have no name that is read (docs/data.md)")
+        described = dataset.describe_unused()
+        text = f"{'; '.join(described[:LISTED])}{more(len(described))} (docs/data.md)"
+        yield Trap("note", "tables not read", text)
 
 
 def without_groups(rows: Rows) -> Iterator[Trap]:

@@ -8,11 +8,6 @@ LISTED = 3
 """So many cases are named; the rest is counted."""
 
 
-def many(count: int, thing: str) -> str:
-    """``1 image``, ``2,000 images``."""
-    return f"{count:,} {thing}{'' if count == 1 else 's'}"
-
-
 def more(count: int, listed: int = LISTED) -> str:
     """How many of ``count`` were not listed; nothing if all were."""
     return f" (+{count - listed:,} more)" if count > listed else ""

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import pickle
@@ -202,3 +203,33 @@ def test_two_processes_at_once_build_it_once(tmp_path, root):
     processes = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(2)]
     reports = sorted(process.communicate(timeout=60)[0].strip() for process in processes)
     assert reports == ["0 [10, 20, 30]", "1 [10, 20, 30]"]
+
+
+def test_the_digest_is_of_the_pixels_not_of_names_or_times(tmp_path, root):
+    first = _build(tmp_path / "cache", root)
+    assert first.sha256 == hashlib.sha256((first.folder / "images.npy").read_bytes()).hexdigest()
+    assert json.loads((first.folder / "cache.json").read_text())["sha256"] == first.sha256
+    copy = tmp_path / "copy"
+    shutil.copytree(root, copy)
+    os.utime(copy / "a.png", (1, 1))
+    copied = _build(tmp_path / "cache", copy)
+    assert copied.folder != first.folder
+    assert copied.sha256 == first.sha256
+    cv2.imwrite(str(copy / "a.png"), np.full((12, 8), 11, np.uint8))
+    assert _build(tmp_path / "cache", copy).sha256 != first.sha256
+
+
+def test_the_digest_covers_what_is_written_anew_with_more_bits(tmp_path, root):
+    cv2.imwrite(str(root / "p" / "c.png"), np.full((12, 8), 3000, np.uint16))
+    cache = _build(tmp_path / "cache", root)
+    assert cache.images.dtype == np.uint16
+    assert cache.sha256 == hashlib.sha256((cache.folder / "images.npy").read_bytes()).hexdigest()
+
+
+def test_a_cache_of_a_release_without_the_digest_has_one_too(tmp_path, root):
+    cache = _build(tmp_path / "cache", root)
+    expected = cache.sha256
+    facts = json.loads((cache.folder / "cache.json").read_text())
+    del facts["sha256"]
+    (cache.folder / "cache.json").write_text(json.dumps(facts))
+    assert open_cache(cache.folder).sha256 == expected

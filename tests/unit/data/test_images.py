@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import os
 import struct
+import subprocess
+import sys
 import zlib
 from pathlib import Path
 
@@ -127,3 +130,16 @@ def test_shrinking_averages_areas_and_growing_interpolates():
     # One side of each: the pairs of rows are averaged, not sampled, and the columns interpolated.
     tall = np.array([[0, 100], [200, 100]] * 2, np.uint8)
     np.testing.assert_array_equal(preprocess(tall, (2, 4)), [[100] * 4] * 2)
+
+
+def test_cv2_does_not_speak_beside_our_error(tmp_path, png):
+    path = png(GREY, bytes(range(100)), width=100)
+    path.write_bytes(path.read_bytes()[:60])
+    code = "import sys\nfrom pathlib import Path\nfrom ensemble.data.images import read_grey\n"
+    code += "try: read_grey(Path(sys.argv[1]))\nexcept Exception as error: print(error)"
+    environment = {name: value for name, value in os.environ.items() if name != "OPENCV_LOG_LEVEL"}
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(path)], capture_output=True, text=True, check=True, env=environment
+    )
+    assert "its 60 bytes cannot be decoded: it is damaged, or none" in done.stdout
+    assert done.stderr == ""

@@ -29,6 +29,7 @@ def test_one_table_comes_before_one_a_split_and_the_others_are_named(make):
     dataset = read_dataset(make({"groups.csv": ALL, "train_groups.csv": "id,group\na,x\n"}))
     assert dataset.train.groups.tolist() == ["p1", "p2", "p2"]
     assert dataset.unused_tables == ("train_groups.csv",)
+    assert dataset.describe_unused() == ["train_groups.csv: the groups come from groups.csv"]
 
 
 def test_tables_that_dataset_yaml_names(make):

@@ -43,7 +43,7 @@ def test_missing_images_are_counted_named_and_where_they_were_looked_for(make):
 
 def test_an_id_that_matches_two_files_is_refused_by_name(make):
     with pytest.raises(
-        DataError, match=r"train_labels.csv: 1 ids match more than one file: 'a' \(images/a.jpg, images/a.png\)"
+        DataError, match=r"train_labels.csv: 1 id matches more than one file: 'a' \(images/a.jpg, images/a.png\)"
     ):
         read_dataset(make(_train("a"), ["images/a.png", "images/a.jpg"]))
     with pytest.raises(DataError, match=r"'a' \(a.png, images/a.jpg, images/a.png\)"):
@@ -95,7 +95,7 @@ def test_links_inside_and_broken_links(make):
     folder = make(_train("a", "b", "c"), ["images/a.png", "images/deep/b.png"])
     (folder / "images" / "b.png").symlink_to("deep/b.png")
     (folder / "images" / "c.png").symlink_to("nowhere.png")
-    with pytest.raises(DataError, match=r"1 of its 3 images are missing: 'c' .line 4."):
+    with pytest.raises(DataError, match=r"1 of its 3 images is missing: 'c' .line 4."):
         read_dataset(folder)
     (folder / "images" / "c.png").unlink()
     (folder / "images" / "c.png").touch()
@@ -105,7 +105,7 @@ def test_links_inside_and_broken_links(make):
 def test_a_link_to_itself_is_a_missing_image(make):
     folder = make(_train("a", "b"), ["images/a.png"])
     (folder / "images" / "b.png").symlink_to("b.png")
-    with pytest.raises(DataError, match=r"1 of its 2 images are missing: 'b' \(line 3\)"):
+    with pytest.raises(DataError, match=r"1 of its 2 images is missing: 'b' \(line 3\)"):
         read_dataset(folder)
 
 
@@ -136,3 +136,15 @@ def test_every_folder_is_listed_once(make, monkeypatch):
     monkeypatch.setattr("ensemble.dataset.image_files.os.scandir", lambda path: listings.append(path) or scandir(path))
     read_dataset(folder)
     assert sorted(path.name for path in listings) == ["p0", "p1", "p2"]
+
+
+@pytest.mark.parametrize(
+    ("image", "image_id", "place"),
+    [
+        ("images/site1/x.png", "x", r"images/site1/x\.png: name the folder in dataset\.yaml \(images: images/site1\)"),
+        ("pictures/x.JPG", "x.jpg", r"pictures/x\.JPG: name the folder in dataset\.yaml \(images: pictures\)"),
+    ],
+)
+def test_images_in_an_unusual_place_are_said_to_be_there(make, image, image_id, place):
+    with pytest.raises(DataError, match=rf"1 of its 2 images is missing.*For '{image_id}' there is {place}"):
+        read_dataset(make(_train("a", image_id), ["images/a.png", image]))

@@ -67,6 +67,8 @@ def test_a_file_that_dataset_yaml_names_must_be_there(make):
         [f"{name}.png" for name in "abcdef"],
         ["train/a.png", "train/b.png", "train/c.png", "val/d.png", "test/e.png", "test/f.png"],
         [*(f"images/{name}.png" for name in "abcd"), "test/e.png", "test/f.png"],
+        [*(f"images/train/{name}.png" for name in "abc"), "images/val/d.png", "images/test/e.png", "images/test/f.png"],
+        [*(f"images/{name}.png" for name in "abcd"), "images/test/e.png", "images/test/f.png"],
     ],
 )
 def test_images_are_found_in_every_usual_place(make, images):
@@ -88,3 +90,15 @@ def test_image_folders_that_dataset_yaml_names_must_hold_the_images(make):
         read_dataset(make({"dataset.yaml": "images: pictures\n"}))
     with pytest.raises(DataError, match=r"dataset.yaml names no folder of images for them"):
         read_dataset(make({"dataset.yaml": "images: {train: images}\n"}))
+
+
+def test_the_demo_is_named_at_the_origins_size_for_the_origins_folder(tmp_path):
+    with pytest.raises(DataError, match=r"python -m ensemble\.demo \S+/origin --size origin$"):
+        read_dataset(tmp_path / "origin")
+    with pytest.raises(DataError, match=r"python -m ensemble\.demo '\S+/my data'   \(--size origin: as many"):
+        read_dataset(tmp_path / "my data")
+
+
+def test_the_demo_is_not_told_to_write_where_something_is(make):
+    with pytest.raises(DataError, match=r"python -m ensemble\.demo DIR "):
+        read_dataset(make({"train_labels.csv": None}))

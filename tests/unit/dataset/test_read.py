@@ -78,7 +78,9 @@ def test_tables_that_hold_ids_and_were_not_read_are_named(make):
         },
         images=[*(f"images/{name}.png" for name in "abcdef"), "images/g.png"],
     )
-    assert read_dataset(folder).unused_tables == ("findings.csv", "valid.csv")
+    dataset = read_dataset(folder)
+    assert dataset.unused_tables == ("findings.csv", "valid.csv")
+    assert dataset.describe_unused()[0] == "findings.csv: it holds ids, but has no name that is read"
 
 
 def test_true_probabilities_are_aligned_with_the_training_rows(make):
@@ -176,3 +178,17 @@ def test_true_probabilities_are_not_complained_of_beside_the_rows_that_they_belo
     with pytest.raises(DataError) as caught:
         read_dataset(make(tables))
     assert "true_probabilities.csv" not in str(caught.value)
+
+
+@pytest.mark.parametrize("line", ["a,1", "a.png,0", '"a.png",1.0'])
+def test_a_row_in_the_place_of_a_header_is_told(make, line):
+    tables = {"train_labels.csv": f"{line}\nb,0\nc,1\n", "val_labels.csv": None, "sample_submission.csv": None}
+    with pytest.raises(
+        DataError, match=r"train_labels\.csv, line 1: expected a header .*there is an image images/a\.png"
+    ):
+        read_dataset(make(tables))
+
+
+def test_classes_that_are_called_0_and_1_are_fine_where_the_id_is_no_image(make):
+    tables = {"train_labels.csv": "id,0,1\nb,0,1\nc,1,0\n", "val_labels.csv": None, "sample_submission.csv": None}
+    assert read_dataset(make(tables)).class_names == ("0", "1")

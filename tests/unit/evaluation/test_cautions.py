@@ -147,3 +147,12 @@ def test_a_member_that_is_clearly_better_alone_is_named() -> None:
     assert sentence.startswith("'strong' alone scores 0.8100 cross-fitted, the blend 0.8000")
     assert "flattered" in sentence
     assert not list(better_alone(members, replace(blend, cross_fitted=0.806)))
+
+
+def test_a_member_with_a_picked_epoch_is_not_recommended() -> None:
+    blend = Scores(cross_fitted=0.46, in_sample=0.5, at_half=0.4, holdout=None)
+    picked = MemberResult("picked", 0.5, replace(blend, cross_fitted=0.55), True)
+    plain = MemberResult("plain", 0.5, replace(blend, cross_fitted=0.50), False)
+    (sentence,) = better_alone([picked, plain], blend)
+    assert sentence.startswith("'plain' alone scores 0.5000")
+    assert not list(better_alone([picked], blend))

@@ -229,3 +229,23 @@ def test_a_preview_refuses_folds_that_do_not_fit(dataset: Dataset, paths: Datase
     open_folds(paths, dataset, FoldWish(n_folds=3))
     with pytest.raises(FoldError, match="n_folds 4, but they were made with 3"):
         preview_folds(paths, dataset, FoldWish(n_folds=4))
+
+
+@pytest.mark.parametrize("holdout", [None, False])
+def test_a_plan_is_written_as_it_is(dataset: Dataset, paths: DatasetRuns, tmp_path: Path, holdout: bool | None) -> None:
+    wish = FoldWish(n_folds=4, holdout=holdout)
+    _, planned = preview_folds(paths, dataset, wish)
+    divided, kept = open_folds(paths, dataset, wish, planned=planned)
+    _, made = open_folds(DatasetRuns(tmp_path / "other"), dataset, wish)
+    assert np.array_equal(kept.folds, planned.folds)
+    assert np.array_equal(kept.image_ids, divided.train.image_ids)
+    assert kept.sha256 == made.sha256
+
+
+def test_another_dataset_of_the_same_folder_is_refused_by_its_content(
+    dataset: Dataset, paths: DatasetRuns, split_of: Callable[..., Split]
+) -> None:
+    ensure_folds(paths, dataset, FoldWish())
+    other = replace(dataset, train=split_of(1000, N), holdout=None, path=Path("elsewhere/demo"))
+    with pytest.raises(FoldError, match=r"is of another dataset.*\(elsewhere/demo\).*name: in its dataset\.yaml"):
+        ensure_folds(paths, other, FoldWish())

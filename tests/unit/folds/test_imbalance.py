@@ -44,12 +44,20 @@ def test_refuses_folds_of_other_rows() -> None:
 def test_rare_classes_are_named_by_groups_else_images() -> None:
     labels = np.array([[1, 0, np.nan], [1, 0, 1], [1, 1, 0], [0, 1, 0]])
     (one, other) = rare_classes(labels, None, ["common", "rare", "rarer"], 3)
-    assert "class 'rare' is positive in only 2 images: with 3 folds at least 1 of them have no positive" in one
-    assert "class 'rarer' is positive in only 1 images" in other
+    assert "class 'rare' is positive in only 2 images: with 3 folds at least 1 of them has no positive" in one
+    assert "class 'rarer' is positive in only 1 image: with 3 folds at least 2 of them have no positive" in other
     named = rare_classes(labels, ["a", "a", "a", "b"], ["common", "rare", "rarer"], 2)
     assert [sentence.split("'")[1] for sentence in named] == ["common", "rarer"]
-    assert "1 groups" in named[0]
+    assert "in only 1 group:" in named[0]
 
 
 def test_no_rare_classes() -> None:
     assert rare_classes(np.ones((4, 1)), None, ["x"], 4) == []
+
+
+def test_classes_without_a_positive_or_a_label_are_told_apart() -> None:
+    labels = np.array([[0, np.nan], [0, np.nan], [np.nan, np.nan]])
+    assert rare_classes(labels, ["a", "b", "c"], ["never", "unknown"], 2) == [
+        "class 'never' has no positive training row: it cannot be learnt, and its F1 counts as 0",
+        "class 'unknown' has no label in any training row: it cannot be learnt, and is left out of every mean",
+    ]

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -65,7 +66,7 @@ def test_groups_of_the_dataset_are_not_said_to_be_the_files(
     ("rows", "messages"),
     [
         (["0000,0", "0000,1"], ["more than once: '0000', the first again on line 3", "59 training images are missing"]),
-        ([f"{k:04d},{k // 30}" for k in range(N)] + ["x,0"], ["1 ids are not training images .*'x'"]),
+        ([f"{k:04d},{k // 30}" for k in range(N)] + ["x,0"], ["1 id is not a training image .*'x'"]),
         ([f"{k:04d},-1" for k in range(N)], ["expected folds 0, 1, 2, …, got line 2: '-1'.*55 more"]),
         ([f"{k:04d},0" for k in range(N)], ["expected at least 2 folds, got 1"]),
         ([f"{k:04d},{k // 30 * 2}" for k in range(N)], ["the largest fold is 2, but no image is in fold 1"]),
@@ -97,3 +98,25 @@ def test_own_groups_may_not_be_split(paths: DatasetRuns, tmp_path: Path, dataset
     own.write_text("id,group,fold\n" + "".join(f"{k:04d},g,{k % 2}\n" for k in range(N)))
     with pytest.raises(FoldError, match="1 of the file's groups are in more than one fold: 'g'"):
         ensure_folds(paths, dataset_of(grouped=False), FoldWish(file=own))
+
+
+def test_ids_with_and_without_their_ending_are_the_same_image(
+    paths: DatasetRuns, tmp_path: Path, dataset_of: Callable[..., Dataset]
+) -> None:
+    plain = dataset_of(grouped=False)
+    with_ending = np.array([f"{image_id}.png" for image_id in plain.train.image_ids.tolist()])
+    folded = [k // 7 % 3 for k in range(N)]
+    for name, ids, ending in (("a", plain.train.image_ids, ".png"), ("b", with_ending, "")):
+        dataset = replace(plain, train=replace(plain.train, image_ids=ids))
+        own = tmp_path / f"{name}.csv"
+        own.write_text("id,fold\n" + "".join(f"{k:04d}{ending},{folded[k]}\n" for k in reversed(range(N))))
+        folds = ensure_folds(DatasetRuns(tmp_path / name), dataset, FoldWish(file=own))
+        assert folds.folds.tolist() == folded
+        assert np.array_equal(folds.image_ids, ids)
+
+
+def test_one_image_under_both_of_its_ids_is_there_twice(paths: DatasetRuns, dataset: Dataset, tmp_path: Path) -> None:
+    own = tmp_path / "mine.csv"
+    own.write_text("id,fold\n" + "".join(f"{k:04d},{k % 2}\n" for k in range(N)) + "0001.png,1\n")
+    with pytest.raises(FoldError, match=f"1 image is there more than once: '0001', the first again on line {N + 2}"):
+        ensure_folds(paths, dataset, FoldWish(file=own))

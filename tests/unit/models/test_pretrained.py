@@ -78,7 +78,7 @@ def test_another_number_of_classes_leaves_the_classifier_out_and_says_so(
     assert torch.equal(model.layer1[0].conv1.weight, colour.layer1[0].conv1.weight)
     assert [record.message for record in caplog.records] == [
         f"{path}: conv1.0 was made for 3 channels and is adapted to 1",
-        f"{path}: the classifier fc has shape (10, 512) in the file and (3, 512) here: it starts from random weights",
+        f"{path}: the classifier (fc) has shape (10, 512) in the file and (3, 512) here: it starts from random weights",
     ]
 
 
@@ -87,7 +87,7 @@ def test_a_file_without_a_classifier_is_a_backbone(tmp_path: Path) -> None:
     model = timm.create_model("resnet10t", in_chans=3, num_classes=2)
     notices = load_weights(model, saved(tmp_path / "weights.pth", state), in_chans=3)
     assert [notice.partition(": ")[2] for notice in notices] == [
-        "the classifier fc is not in the file and (2, 512) here: it starts from random weights"
+        "the classifier (fc) is not in the file and (2, 512) here: it starts from random weights"
     ]
 
 
@@ -207,3 +207,21 @@ def test_a_pickled_model_runs_no_code(tmp_path: Path) -> None:
 def test_a_file_of_something_else(content: object, got: str, tmp_path: Path) -> None:
     with pytest.raises(ArtefactError, match=rf"expected a state dict .*{got}\. Save model\.state_dict\(\) alone"):
         grey("resnet10t", saved(tmp_path / "weights.pth", content))
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (
+            b"hello world",
+            r"its bytes are not those of such a file, or are damaged \(KeyError 101\)",
+        ),
+        (b"", r"or are damaged \(EOFError\)"),
+        (b"<html><body>404", "it holds other things than tensors, or is damaged"),
+        (b"\x80\x02}q\x00.", "Invalid magic number; corrupt file"),
+    ],
+)
+def test_what_is_no_file_of_weights_is_said_in_words(tmp_path: Path, content: bytes, said: str) -> None:
+    (tmp_path / "w.pth").write_bytes(content)
+    with pytest.raises(ArtefactError, match=rf"it cannot be read: (.*, )?{said}\. Save model"):
+        read_weights(tmp_path / "w.pth")

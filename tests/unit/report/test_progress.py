@@ -54,3 +54,13 @@ def test_a_bar_is_drawn_and_asks_for_the_loss_rarely(tmp_path: Path) -> None:
         progress.predicted(4)
     assert len(asked) < 5
     assert "predicting test rows" in shown.getvalue()
+
+
+def test_the_epoch_whose_weights_are_kept_is_said_and_logged(tmp_path: Path) -> None:
+    progress, shown = make_progress(tmp_path / "train.log")
+    with progress:
+        progress.fold_started(n_images=10, first_epoch=3, notices=[])
+        progress.weights_kept(2, "the lowest loss on the inner slice, 0.1000")
+    line = "small fold 0  keeps the weights of epoch 2 of 3: the lowest loss on the inner slice, 0.1000"
+    assert shown.getvalue().splitlines()[1:] == [line]
+    assert (tmp_path / "train.log").read_text().splitlines()[1:] == [line]

@@ -10,7 +10,7 @@ from safetensors.torch import load_file
 from torch import nn
 
 from ensemble.errors import ArtefactError
-from ensemble.training.checkpoint import CheckpointWriter, resume, write_weights
+from ensemble.training.checkpoint import PIXELS, CheckpointWriter, resume, write_weights
 from ensemble.training.engine import TrainingState
 from ensemble.training.optim import build_ema, build_optimizer, build_schedule
 from ensemble.training.precision import choose_precision
@@ -120,3 +120,11 @@ def test_weights_are_plain_safetensors(tmp_path: Path) -> None:
     stored = load_file(tmp_path / "model.safetensors")
     for name, tensor in state.model.state_dict().items():
         assert torch.equal(stored[name], tensor)
+
+
+def test_other_images_are_refused_unless_the_checkpoint_does_not_know_its_own(tmp_path: Path) -> None:
+    CheckpointWriter(tmp_path / "c.pt", {**FACTS, PIXELS: "p1"}).maybe_write(make_state(), {"n": 1})
+    with pytest.raises(ArtefactError, match="was started with another pixels_sha256"):
+        resume(tmp_path / "c.pt", make_state(), {**FACTS, PIXELS: "p2"})
+    CheckpointWriter(tmp_path / "old.pt", FACTS).maybe_write(make_state(), {"n": 1})
+    assert resume(tmp_path / "old.pt", make_state(), {**FACTS, PIXELS: "p2"}) == {"n": 1}

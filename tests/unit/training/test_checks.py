@@ -8,8 +8,10 @@ import torch
 from torch import nn
 
 from ensemble.errors import RecipeError
+from ensemble.folds import FoldFile
 from ensemble.recipe import DataSettings, LossSettings, ModelSettings, Recipe
-from ensemble.training.checks import check_lone_image, check_recipe, fetch_weights
+from ensemble.recipe.schema import EarlyStopping, TrainingSettings
+from ensemble.training.checks import check_folds, check_lone_image, check_recipe, fetch_weights
 from ensemble.training.notices import collected_warnings
 
 CPU = torch.device("cpu")
@@ -82,3 +84,28 @@ def test_weights_are_fetched_only_where_the_recipe_wants_them(monkeypatch: pytes
     with pytest.raises(RecipeError, match=r"^r\.yaml cannot be trained: model\.pretrained: .*no route to host"):
         fetch_weights(wanting, n_classes=2, title="r.yaml")
     assert torch.equal(torch.random.get_rng_state(), state)
+
+
+def test_folds_that_cannot_be_trained_are_named_together() -> None:
+    stopping = EarlyStopping(patience_epochs=1, inner_fraction=0.1)
+    recipe = Recipe(model=ModelSettings(name="cnn2"), training=TrainingSettings(early_stopping=stopping))
+    ids = np.arange(9).astype(str)
+    groups = np.array(list("aabbccdde"))
+    numbers = np.array([0, 0, 0, 0, 1, 1, 2, 2, 2], np.int16)
+    folds = FoldFile(ids, groups, numbers, 3, "", False, 0, "made", "", "")
+    with pytest.raises(RecipeError, match="small cannot be trained, 2 problems") as caught:
+        check_folds(recipe, folds, [0, 1], n_classes=2, title="small")
+    assert "outside fold 0 there are only 3 groups" in str(caught.value)
+    assert "outside fold 1 there are only 4 groups" in str(caught.value)
+    plain = recipe.model_copy(update={"training": TrainingSettings()})
+    check_folds(plain, folds, [0, 1, 2], n_classes=2, title="small")
+
+
+def test_batches_of_one_image_are_refused_before_anything_starts() -> None:
+    training = TrainingSettings(batch_size=1)
+    ids = np.arange(4).astype(str)
+    folds = FoldFile(ids, None, np.array([0, 0, 1, 1], np.int16), 2, "", False, 0, "made", "", "")
+    check_folds(Recipe(model=ModelSettings(name="cnn2"), training=training), folds, [0], n_classes=1, title="small")
+    pooled = Recipe(model=ModelSettings(name="resnet10t"), data=DataSettings(image_size=(32, 32)), training=training)
+    with pytest.raises(RecipeError, match=r"small cannot be trained: .*training\.batch_size of 2 or more"):
+        check_folds(pooled, folds, [0], n_classes=1, title="small")

@@ -41,8 +41,10 @@ def test_no_schedule_still_warms_up() -> None:
 @pytest.mark.parametrize("warmup", [2, 5])
 def test_a_warmup_as_long_as_the_run_is_cut_and_said(warmup: float) -> None:
     found, notice = rates("cosine", epochs=2, per_epoch=10, warmup=warmup)
-    assert notice == f"warm-up of {warmup} epochs is not shorter than the run of 2: cut to 10 updates"
+    too_long = f"schedule.warmup_epochs {warmup} is not shorter than the run (training.epochs 2)"
+    assert notice == f"{too_long}: cut to 10 updates"
     assert max(found) == pytest.approx(1.0)
+    assert rates("cosine", epochs=2, per_epoch=1, warmup=2)[1].endswith("cut to 1 update")
 
 
 def test_a_one_update_run_uses_the_full_rate() -> None:

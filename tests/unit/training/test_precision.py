@@ -60,3 +60,15 @@ def test_the_processor_is_asked() -> None:
     assert isinstance(cpu_has_bfloat16(), bool)
     assert usable_cores() >= 1
     assert choose_device("cpu") == CPU
+
+
+@pytest.mark.parametrize("has", [True, False])
+def test_imitated_bfloat16_is_warned_of(has: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(precision, "cpu_has_bfloat16", lambda: has)
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda _device: (8, 0) if has else (7, 5))
+    for device, name in ((CPU, "processor"), (CUDA, "GPU")):
+        chosen = choose_precision("bfloat16", device)
+        assert chosen.name == "bfloat16"
+        warned = f"this {name} has no bfloat16 instructions and imitates them, several times slower than float32"
+        assert (warned in chosen.reason) == (not has)
+    assert choose_precision("float32", CPU).reason == "the recipe asks for it"

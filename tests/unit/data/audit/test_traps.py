@@ -28,7 +28,7 @@ def test_rare_classes(maker, traps):
         maker.labels["train"][name] = (int(name == "a05"), int(name > "a10"))
     trap = traps()["rare class"]
     assert trap.gravity == "caution"
-    assert "class 'one' is positive in only 1 images: with 5 folds at least 4" in trap.text
+    assert "class 'one' is positive in only 1 image: with 5 folds at least 4" in trap.text
 
 
 def test_many_rare_classes_are_one_warning(maker, traps):
@@ -78,7 +78,7 @@ def test_kinds_of_pixels_that_training_does_not_know(maker, traps):
 def test_tables_that_were_not_read(maker, traps):
     folder = maker.write()
     (folder / "more_labels.csv").write_text("id,three\na00,1\n")
-    assert "'more_labels.csv': they hold ids, but have no name that is read" in traps()["tables not read"].text
+    assert "more_labels.csv: it holds ids, but has no name that is read" in traps()["tables not read"].text
 
 
 def test_the_gravest_come_first(maker, look):
