@@ -31,11 +31,11 @@ Kind = Literal["platt", "beta", "ranks"]
 
 N_BINS = 256
 """Rows of a class are counted in at most so many bins, narrow at the top, where the positives are."""
-FEWEST_POSITIVES = 10.0
+FEWEST_POSITIVES = 20.0
 """Before any class is looked at, classes are thought to differ as much as fits to so many positives do."""
 ROWS_PER_POSITIVE = 20
 """Scores below those of so many rows a positive are all alike to the fit: a tail of negatives must not steer it."""
-_ROUNDS = 6
+_ROUNDS = 3
 _RIDGE = 1e-3
 
 
@@ -79,7 +79,10 @@ def _places_from_top(scores: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _pulled_fit(rows: BinnedRows) -> NDArray[np.float64]:
-    """Coefficients, shape (C, D); the pooled fit counts as one more class."""
+    """Coefficients, shape (C, D); for the mean, the pooled fit counts as one more class.
+
+    For the covariance what is thought beforehand counts as D classes, the fewest that have one.
+    """
     n_classes, _, n_features = rows.features.shape
     ridge = _RIDGE * np.eye(n_features)
     pool = rows.pooled()
@@ -94,7 +97,7 @@ def _pulled_fit(rows: BinnedRows) -> NDArray[np.float64]:
         uncertain = np.linalg.inv(rows.curvature(found) + prior.precision)
         mean = (found.sum(axis=0) + center[0]) / (n_classes + 1)
         off = found - mean
-        spread = (off.T @ off + uncertain.sum(axis=0) + first_spread) / (n_classes + 1)
+        spread = (off.T @ off + uncertain.sum(axis=0) + n_features * first_spread) / (n_classes + n_features)
     return found
 
 
