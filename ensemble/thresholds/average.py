@@ -59,8 +59,8 @@ class AveragedThresholds:
         tolerance: How much worse a rule may do on the fitting rows than the best of them, in units of F times the root
             of the number of positives, before it loses weight; None: any amount.
         beta: Of F-beta, for that comparison.
-        more: Rows that are added to the mean. A row too many costs half of what a missed positive costs, so that where
-            the best cut is not known well it pays to select a little more.
+        more: Rows that are added to the mean. A false alarm costs less than a missed positive (F against 2 - F, in
+            units of 1 / (selected + positives)), so where the best cut is not known well it pays to select a bit more.
     """
 
     parts: tuple[Part, ...]

@@ -35,7 +35,7 @@ FEWEST_POSITIVES = 20.0
 """Before any class is looked at, classes are thought to differ as much as fits to so many positives do."""
 ROWS_PER_POSITIVE = 20
 """Scores below those of so many rows a positive are all alike to the fit: a tail of negatives must not steer it."""
-_ROUNDS = 3
+_ROUNDS = 2
 _RIDGE = 1e-3
 
 
