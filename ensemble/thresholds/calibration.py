@@ -50,7 +50,10 @@ def calibrated(ranked: Sequence[RankedClass], kind: Kind) -> list[NDArray[np.flo
         C arrays of shape (n,), float64 in [0, 1], not falling.
     """
     features = [_features(one, kind) for one in ranked]
-    coefficients = _pulled_fit(_bin_rows(ranked, features))
+    where = sum(rows[one.positive].sum(axis=0) for rows, one in zip(features, ranked, strict=True))
+    where = np.append(0.0, where[1:] / where[0])  # around the mean positive the constant and the slopes hardly interact
+    features = [rows - where for rows in features]
+    coefficients = _pulled_fit(_bin_rows(ranked, features), where)
     return [expit(rows @ line) for rows, line in zip(features, coefficients, strict=True)]
 
 
@@ -78,15 +81,17 @@ def _places_from_top(scores: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.asarray(len(scores) - (below + up_to) / 2.0)
 
 
-def _pulled_fit(rows: BinnedRows) -> NDArray[np.float64]:
-    """Coefficients, shape (C, D); for the mean, the pooled fit counts as one more class.
+def _pulled_fit(rows: BinnedRows, where: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Coefficients, shape (C, D), of features from which ``where``, shape (D,), was taken.
 
-    For the covariance what is thought beforehand counts as D classes, the fewest that have one.
+    For the mean, the pooled fit counts as one more class; for the covariance, what is thought beforehand counts as D
+    classes, the fewest that have one. A weak ridge toward the identity keeps the pooled fit finite.
     """
     n_classes, _, n_features = rows.features.shape
     ridge = _RIDGE * np.eye(n_features)
     pool = rows.pooled()
     identity = np.array([0.0, 1.0, 1.0, 0.0, 0.0])[:n_features]
+    identity[0] = where @ identity
     center = fit_logistic(pool, Normal(identity, ridge), identity[None])
     per_positive = pool.curvature(center)[0] / pool.positives.sum()
     spread = first_spread = np.linalg.inv(FEWEST_POSITIVES * per_positive + ridge)
