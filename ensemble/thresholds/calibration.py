@@ -31,11 +31,11 @@ Kind = Literal["platt", "beta", "ranks"]
 
 N_BINS = 256
 """Rows of a class are counted in at most so many bins, narrow at the top, where the positives are."""
-FEWEST_POSITIVES = 10.0
+FEWEST_POSITIVES = 20.0
 """Before any class is looked at, classes are thought to differ as much as fits to so many positives do."""
 ROWS_PER_POSITIVE = 20
 """Scores below those of so many rows a positive are all alike to the fit: a tail of negatives must not steer it."""
-_ROUNDS = 6
+_ROUNDS = 2
 _RIDGE = 1e-3
 
 
@@ -50,7 +50,10 @@ def calibrated(ranked: Sequence[RankedClass], kind: Kind) -> list[NDArray[np.flo
         C arrays of shape (n,), float64 in [0, 1], not falling.
     """
     features = [_features(one, kind) for one in ranked]
-    coefficients = _pulled_fit(_bin_rows(ranked, features))
+    where = sum(rows[one.positive].sum(axis=0) for rows, one in zip(features, ranked, strict=True))
+    where = np.append(0.0, where[1:] / where[0])  # around the mean positive the constant and the slopes hardly interact
+    features = [rows - where for rows in features]
+    coefficients = _pulled_fit(_bin_rows(ranked, features), where)
     return [expit(rows @ line) for rows, line in zip(features, coefficients, strict=True)]
 
 
@@ -78,12 +81,17 @@ def _places_from_top(scores: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.asarray(len(scores) - (below + up_to) / 2.0)
 
 
-def _pulled_fit(rows: BinnedRows) -> NDArray[np.float64]:
-    """Coefficients, shape (C, D); the pooled fit counts as one more class."""
+def _pulled_fit(rows: BinnedRows, where: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Coefficients, shape (C, D), of features from which ``where``, shape (D,), was taken.
+
+    For the mean, the pooled fit counts as one more class; for the covariance, what is thought beforehand counts as D
+    classes, the fewest that have one. A weak ridge toward the identity keeps the pooled fit finite.
+    """
     n_classes, _, n_features = rows.features.shape
     ridge = _RIDGE * np.eye(n_features)
     pool = rows.pooled()
     identity = np.array([0.0, 1.0, 1.0, 0.0, 0.0])[:n_features]
+    identity[0] = where @ identity
     center = fit_logistic(pool, Normal(identity, ridge), identity[None])
     per_positive = pool.curvature(center)[0] / pool.positives.sum()
     spread = first_spread = np.linalg.inv(FEWEST_POSITIVES * per_positive + ridge)
@@ -94,7 +102,7 @@ def _pulled_fit(rows: BinnedRows) -> NDArray[np.float64]:
         uncertain = np.linalg.inv(rows.curvature(found) + prior.precision)
         mean = (found.sum(axis=0) + center[0]) / (n_classes + 1)
         off = found - mean
-        spread = (off.T @ off + uncertain.sum(axis=0) + first_spread) / (n_classes + 1)
+        spread = (off.T @ off + uncertain.sum(axis=0) + n_features * first_spread) / (n_classes + n_features)
     return found
 
 

@@ -6,7 +6,7 @@ rows they select: two thresholds may lie a hair or a decade apart, counts say ho
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Protocol
@@ -74,6 +74,26 @@ class RankedClass:
         most = n - int(np.searchsorted(self.scores, score))
         return self._midpoint(least if least and count - least < most - count else most)
 
+    def threshold_between(self, count: float) -> float:
+        """Like ``threshold_selecting``, but a count that is not whole lies between the thresholds of its neighbours.
+
+        Where equal scores or the last row are in the way it is ``threshold_selecting``.
+        """
+        n, whole = len(self.scores), int(np.floor(count))
+        if not 1 <= whole < n - 1:
+            return self.threshold_selecting(count)
+        third, second, first = self.scores[n - whole - 2 : n - whole + 1].tolist()
+        if not third < second < first:
+            return self.threshold_selecting(count)
+        fewer, more = self._midpoint(whole), self._midpoint(whole + 1)
+        return fewer + (count - whole) * (more - fewer)
+
+    def f_selecting(self, counts: NDArray[np.float64], beta: float) -> NDArray[np.float64]:
+        """F-beta on these rows of the thresholds that select about ``counts`` rows; both of shape (K,)."""
+        selected = np.array([self.selected(self.threshold_selecting(count)) for count in counts.tolist()])
+        hits = np.array([np.count_nonzero(self.positive[len(self.positive) - count :]) for count in selected.tolist()])
+        return np.asarray((1.0 + beta**2) * hits / (selected + beta**2 * self.n_positives))
+
     def _midpoint(self, count: int) -> float:
         """The threshold of a cut that separates: ``count`` is one of ``ends``."""
         n = len(self.scores)
@@ -106,11 +126,21 @@ def choose_thresholds(
     probabilities: NDArray[Any],
     groups: NDArray[np.str_] | None,
     rng: np.random.Generator,
+    *,
+    cut: Callable[[RankedClass, float], float] = RankedClass.threshold_selecting,
 ) -> NDArray[np.float64]:
     """What ``ThresholdRule.fit`` is for a rule that counts.
 
     Classes without a labelled positive get 2.0, none, those without a labelled negative 0.0, all; the rule is asked of
-    the others. Arguments and result as for ``ThresholdRule.fit``.
+    the others. Other arguments, and the result, as for ``ThresholdRule.fit``.
+
+    Args:
+        rule: Counts.
+        labels: Shape (N, C).
+        probabilities: Shape (N, C).
+        groups: Shape (N,), or None.
+        rng: The only source of chance.
+        cut: Makes a threshold of a count.
     """
     ranked = rank_classes(labels, probabilities, groups)
     forced = [one.forced for one in ranked]
@@ -118,7 +148,7 @@ def choose_thresholds(
     counts = iter(rule.counts(asked, rng).tolist() if asked else ())
     return np.array(
         [
-            one.threshold_selecting(next(counts)) if threshold is None else threshold
+            cut(one, next(counts)) if threshold is None else threshold
             for one, threshold in zip(ranked, forced, strict=True)
         ],
         dtype=np.float64,

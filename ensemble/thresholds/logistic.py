@@ -11,6 +11,7 @@ from scipy.special import expit, log_expit
 _STEPS = 50
 _HALVINGS = 20
 _TOLERANCE = 1e-9
+_ROUNDING = 1e-12
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,7 +110,7 @@ def _step(
     for _ in range(_HALVINGS):
         tried = found + size[:, None] * step
         new_loss = _loss(rows, prior, tried)
-        worse = new_loss > loss
+        worse = new_loss > loss + _ROUNDING * (1.0 + np.abs(loss))
         if not worse.any():
             return tried, new_loss
         size = np.where(worse, size / 2, size)

@@ -21,7 +21,7 @@ RNG = np.random.default_rng(5)
 LABELS = (RNG.random((300, 4)) < (0.02, 0.1, 0.3, 0.5)).astype(float)
 SCORES = 1 / (1 + np.exp(-(RNG.standard_normal((300, 4)) + 2 * LABELS - 2)))
 GROUPS = np.array([f"p{number // 3}" for number in range(300)])
-LEARNT = ("exact", "halves", "prior", "platt", "beta", "auto")
+LEARNT = ("exact", "halves", "prior", "platt", "beta", "ranks", "auto")
 
 
 def rule_of(name: str, metric: str = "macro_f1") -> ThresholdRule:
