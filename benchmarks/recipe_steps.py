@@ -2,7 +2,7 @@
 
 ::
 
-    python benchmarks/recipe_steps.py [RECIPE ...] [--size 224] [--steps 1] [--device cpu] [--precision auto]
+    python benchmarks/recipe_steps.py [RECIPE ...] [--size 224] [--batch N] [--steps 1] [--device cpu]
 
 RECIPE is a shipped recipe's name (``cnn2``, ``origin/05_cnn2``); all of them without. Each runs in a fresh process: its
 own batch size, augmentation, loss, optimizer and precision, random weights, images of smoothed noise, three classes.
@@ -40,6 +40,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("recipes", nargs="*", metavar="RECIPE")
     parser.add_argument("--size", type=int, default=224, metavar="PIXELS")
+    parser.add_argument("--batch", type=int, default=0, metavar="N", help="instead of each recipe's own")
     parser.add_argument("--steps", type=int, default=1, metavar="N", help="timed steps after the first (default: 1)")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--precision", default="auto")
@@ -58,7 +59,7 @@ def main() -> None:
 
 
 def line(name: str, args: argparse.Namespace) -> str:
-    flags = ("size", "steps", "device", "precision")
+    flags = ("size", "batch", "steps", "device", "precision")
     settings = [text for flag in flags for text in (f"--{flag}", str(getattr(args, flag)))]
     command = [sys.executable, str(Path(__file__).resolve()), name, "--in-process", *settings]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -110,8 +111,8 @@ def shipped(name: str, args: argparse.Namespace) -> Any:
     from ensemble.recipe_files import list_recipes
 
     path = next(recipe.path for recipe in list_recipes() if recipe.name == name)
-    wanted = (f"data.image_size={args.size}", "model.pretrained=false", f"precision={args.precision}")
-    return load_recipe(path, wanted)
+    wanted = [f"data.image_size={args.size}", "model.pretrained=false", f"precision={args.precision}"]
+    return load_recipe(path, [*wanted, *([f"training.batch_size={args.batch}"] if args.batch else [])])
 
 
 def random_rows(n: int, size: int) -> Any:
