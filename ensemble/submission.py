@@ -98,9 +98,9 @@ def plain_template(image_ids: NDArray[np.str_], class_names: Sequence[str]) -> T
         image_ids: Shape (N,), unique.
         class_names: C names.
     """
-    stream = io.StringIO(newline="")
-    csv.writer(stream, lineterminator="").writerow(["id", *class_names])
-    return Template(Path("id and classes"), image_ids, tuple(class_names), stream.getvalue(), ",", "\n", "\n")
+    header = ",".join(_field(name, ",", quoted=False) for name in ["id", *class_names])
+    bare = np.zeros((len(image_ids), 1 + len(class_names)), dtype=bool)
+    return Template(Path("id and classes"), image_ids, tuple(class_names), header, ",", "\n", "\n", bare)
 
 
 def _mark(path: Path) -> str:
