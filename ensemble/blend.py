@@ -166,6 +166,7 @@ def _blend(args: argparse.Namespace) -> int:
 
     wishes, submission = _wishes(args), _submission_path(args)
     source, runs = open_source(args.runs or Path("runs"), args.members, data=args.data)
+    _refuse_other_dataset(submission, source.name)
     paths = runs.blend(_name(args))
     card = score_blend(source, wishes, paths=paths)
     write_blend(paths, source=source, card=card)
@@ -231,6 +232,20 @@ def _submission_path(args: argparse.Namespace) -> Path:
             "overwritten. Move it away, or give another --submission or --name"
         )
     return path
+
+
+def _refuse_other_dataset(submission: Path, dataset: str) -> None:
+    """A submission of another dataset is somebody's work: it is not overwritten."""
+    from ensemble.errors import DataError
+    from ensemble.files import read_json
+
+    origin = submission.with_suffix(".json")
+    earlier = read_json(origin).get("dataset") if origin.exists() else dataset
+    if earlier not in (dataset, None):
+        raise DataError(
+            f"{submission} holds a submission for the dataset {str(earlier)!r}, and this blend is of {dataset!r}, so it "
+            "is not overwritten. Give another --name or --submission, or move it away"
+        )
 
 
 if __name__ == "__main__":

@@ -366,3 +366,14 @@ def python() -> Callable[..., str]:
         return done.stdout
 
     return run
+
+
+def test_the_submission_of_another_dataset_is_not_overwritten(world: World) -> None:
+    world.blend()
+    submission = world.folder / "submissions" / "blend.csv"
+    origin = json.loads(submission.with_suffix(".json").read_text(encoding="utf-8"))
+    write_json(submission.with_suffix(".json"), {**origin, "dataset": "another"})
+    before = submission.read_bytes()
+    with pytest.raises(DataError, match=r"holds a submission for the dataset 'another'.* Give another --name"):
+        world.blend()
+    assert submission.read_bytes() == before
