@@ -243,8 +243,8 @@ def _refuse_other_dataset(submission: Path, dataset: str) -> None:
     earlier = read_json(origin).get("dataset") if origin.exists() else dataset
     if earlier not in (dataset, None):
         raise DataError(
-            f"{submission} holds a submission for the dataset {str(earlier)!r}, and this blend is of {dataset!r}, so it "
-            "is not overwritten. Give another --name or --submission, or move it away"
+            f"{submission} holds a submission for the dataset {str(earlier)!r}, and this blend is of {dataset!r}, so "
+            "it is not overwritten. Give another --name or --submission, or move it away"
         )
 
 
