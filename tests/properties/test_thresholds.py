@@ -10,7 +10,15 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from ensemble import metrics
-from ensemble.thresholds import MacroF1OfThresholds, decide, exact_thresholds, global_threshold
+from ensemble.metric import PER_CLASS, Metric
+from ensemble.thresholds import (
+    MacroF1OfThresholds,
+    ScoreOfThresholds,
+    decide,
+    exact_thresholds,
+    global_threshold,
+    threshold_rule,
+)
 
 TINY = 5e-324
 AWKWARD = [0.0, TINY, 2 * TINY, 1e-310, 0.25, 0.5, math.nextafter(0.5, 1.0), math.nextafter(0.5, 0.0), 0.75, 1.0]
@@ -120,6 +128,60 @@ def test_a_threshold_lies_in_the_gap_below_its_score(
             assert threshold in (lower + (upper - lower) / 2, upper)
 
 
+@given(tables(), st.sampled_from([0.25, 0.5, 2.0, 3.0]))
+@settings(max_examples=150, deadline=None)
+def test_exact_is_as_good_as_every_cut_for_f_beta_too(
+    table: tuple[NDArray[np.float64], NDArray[np.floating]], beta: float
+) -> None:
+    labels, scores = table
+    metric = Metric("macro_fbeta", beta)
+    for column in range(labels.shape[1]):
+        truth, score = labels[:, [column]], scores[:, [column]]
+        best = max(np.nan_to_num(metric.score(truth, decide(score, [cut]))) for cut in every_threshold(score))
+        found = decide(score, exact_thresholds(truth, score, beta=beta))
+        assert np.nan_to_num(metric.score(truth, found)) == pytest.approx(best, abs=1e-12)
+
+
+@given(tables())
+@settings(max_examples=100, deadline=None)
+def test_global_weighs_classes_by_their_positives_for_weighted_f1(
+    table: tuple[NDArray[np.float64], NDArray[np.floating]],
+) -> None:
+    labels, scores = table
+    metric = Metric("weighted_f1")
+    shared = [np.full(labels.shape[1], cut) for cut in every_threshold(scores)]
+    best = max(np.nan_to_num(metric.score(labels, decide(scores, cut))) for cut in shared)
+    found = np.full(labels.shape[1], global_threshold(labels, scores, by_positives=True))
+    assert np.nan_to_num(metric.score(labels, decide(scores, found))) == pytest.approx(best, abs=1e-12)
+
+
+@given(tables(), st.sampled_from(["halves", "prior", "platt", "beta", "ranks", "auto"]), st.sampled_from([1.0, 2.0]))
+@settings(max_examples=80, deadline=None)
+def test_whatever_the_table_every_rule_gives_thresholds_that_select_someone_unless_none_is_positive(
+    table: tuple[NDArray[np.float64], NDArray[np.floating]], name: str, beta: float
+) -> None:
+    labels, scores = table
+    groups = np.array([f"g{number // 2}" for number in range(len(labels))])
+    rule = threshold_rule(name, metric=Metric("macro_fbeta", beta))
+    for by in (None, groups):
+        thresholds = rule.fit(labels, scores, by, np.random.default_rng(0))  # a warning would be an error
+        positive = (labels == 1).any(axis=0)
+        assert np.array_equal(thresholds[~positive], np.full((~positive).sum(), 2.0))
+        assert decide(scores, thresholds)[:, positive].any(axis=0).all()
+        assert np.array_equal(thresholds, rule.fit(labels, scores, by, np.random.default_rng(0)))
+
+
+@given(tables(least=2), st.sampled_from(["prior", "platt", "beta", "ranks"]), st.integers(0, 2**32 - 1))
+@settings(max_examples=60, deadline=None)
+def test_order_of_rows_is_irrelevant_to_rules_without_chance(
+    table: tuple[NDArray[np.float64], NDArray[np.floating]], name: str, seed: int
+) -> None:
+    labels, scores = table
+    order = np.random.default_rng(seed).permutation(len(labels))
+    rule, rng = threshold_rule(name, metric=Metric()), np.random.default_rng(0)
+    assert np.array_equal(rule.fit(labels, scores, None, rng), rule.fit(labels[order], scores[order], None, rng))
+
+
 @given(tables(), st.lists(st.floats(0, 1), min_size=3, max_size=3))
 @settings(max_examples=200, deadline=None)
 def test_the_fast_objective_is_macro_f1(
@@ -129,3 +191,7 @@ def test_the_fast_objective_is_macro_f1(
     thresholds = np.array(numbers[: labels.shape[1]])
     expected = np.nan_to_num(metrics.macro_f1(labels, decide(scores, thresholds)))
     assert MacroF1OfThresholds(labels, scores)(thresholds) == pytest.approx(expected, abs=1e-12)
+    for name in (*PER_CLASS, "micro_f1"):
+        metric = Metric(name, 2.0 if name == "macro_fbeta" else 1.0)
+        expected = np.nan_to_num(metric.score(labels, decide(scores, thresholds)))
+        assert ScoreOfThresholds(labels, scores, metric)(thresholds) == pytest.approx(expected, abs=1e-12)
