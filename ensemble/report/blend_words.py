@@ -127,7 +127,8 @@ def label_rules(choice: Choice) -> list[str]:
     if choice.by_image:
         words.append(BY_IMAGE)
     if choice.exclusive is not None:
-        words.append(f"{choice.exclusive!r} never comes with another label: the side further above its\n")
+        side = "the side further above its threshold stays"
+        words.append(f"{choice.exclusive!r} never comes with another label: {side}.")
     if choice.at_least_one:
         words.append("Every image gets a label: without any, the one nearest to its threshold.")
     return words
