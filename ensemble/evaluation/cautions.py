@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
 from ensemble.blending import Source, find_copies
+from ensemble.curves import ClassCurve
 from ensemble.errors import first_few
+from ensemble.evaluation.curves import STEEP_LOSS, steep_losses
 from ensemble.evaluation.rows import LabelledRows
 from ensemble.results import ClassResult, MemberResult, Scores
 
@@ -54,6 +56,20 @@ def better_alone(members: Sequence[MemberResult], blend: Scores) -> Iterator[str
             f"{best.name!r} alone scores {alone:.4f} cross-fitted, the blend {blend.cross_fitted:.4f}: weaker members "
             "may harm it. Name members to blend a choice of them; a choice made by these scores is flattered by them, "
             "the holdout's score is not"
+        )
+
+
+def steep(curves: Iterable[ClassCurve]) -> Iterator[str]:
+    """A sentence if thresholds lie where F falls steeply: a slightly different one costs much.
+
+    Args:
+        curves: Of a metric of which each class's own best threshold is the best.
+    """
+    found = [(curve, steep_losses(curve)) for curve in curves]
+    if on_edge := [f"{curve.name} ({lost:.3f})" for curve, lost in found if lost > STEEP_LOSS]:
+        yield (
+            f"F falls steeply beside the threshold of {', '.join(on_edge)}: so much is lost in sample if it moves by "
+            "a quarter of a logit"
         )
 
 

@@ -9,6 +9,7 @@ summed, in whichever call, is summed over the same resamples.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -86,6 +87,14 @@ def resample(units: NDArray[Any], n_resamples: int, seed: int) -> NDArray[np.flo
             block = slice(column, column + width)
             totals[rows, block] = weights @ distinct[:, block].astype(number)
     return totals
+
+
+def draw_units(n_units: int, n_resamples: int, seed: int) -> Iterator[NDArray[np.float32]]:
+    """How often each unit is in each resample, shape (b, G), a few resamples at a time: those of ``resample``."""
+    rng = np.random.default_rng(derive_seed(seed, "bootstrap"))
+    portion = max(1, _CELLS // n_units)
+    for start in range(0, n_resamples, portion):
+        yield _draw(rng, np.arange(n_units), n_units, min(portion, n_resamples - start))
 
 
 def _distinct(units: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.intp]]:

@@ -9,11 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ensemble.blending import COMBINATIONS, MemberStack, Source, combination_rule, stack_members
-from ensemble.evaluation.cautions import better_alone, cautions
+from ensemble.curves import ClassCurve
+from ensemble.evaluation.cautions import better_alone, cautions, steep
 from ensemble.evaluation.chain import Chain, ChainRule, FittedChain, decide_folds, fit_folds
 from ensemble.evaluation.chooser import AutoChain, ChosenChain
 from ensemble.evaluation.classes import class_results
 from ensemble.evaluation.crossfit import CrossFit
+from ensemble.evaluation.curves import class_curves
 from ensemble.evaluation.intervals import population_interval, prediction_interval
 from ensemble.evaluation.member_scores import likeness_of, member_results
 from ensemble.evaluation.rows import LabelledRows
@@ -39,6 +41,7 @@ class Scorecard:
         chain: From members to decisions, fitted on all training rows.
         tables: The blended table of each split that all members have. Thresholds were chosen on ``oof``.
         cross_fitted: The decisions that the score to believe is of, and the thresholds of each fold.
+        curves: How F depends on the threshold, of each class that has both positive and negative rows.
     """
 
     result: BlendResult
@@ -46,6 +49,7 @@ class Scorecard:
     chain: FittedChain
     tables: Mapping[str, PredictionTable]
     cross_fitted: CrossFit
+    curves: tuple[ClassCurve, ...]
 
     @property
     def weights(self) -> NDArray[np.float64]:
@@ -87,6 +91,7 @@ def score_blend(source: Source, wishes: BlendWishes | None = None, *, paths: Ble
     tried = candidates(wishes, source.class_names, paths=paths)
     found = try_rules(tried, blended, wishes=wishes, cross_fitted=scores.cross_fitted, chosen=wishes.thresholds)
     classes = class_results(source.class_names, rows, fitted=fitted, thresholds=chain.thresholds, tables=tables)
+    curves = _curves(source, rows, wishes, chain=chain, fitted=fitted, probabilities=tables["oof"].probabilities())
     members, by = member_results(source, rows, wishes, weights=chain.combination.weights)
     result = BlendResult(
         rows=_describe(source, rows, tables),
@@ -98,11 +103,15 @@ def score_blend(source: Source, wishes: BlendWishes | None = None, *, paths: Ble
         best_possible=_best_possible(source, wishes),
         rules=tuple(found),
         classes=tuple(classes),
-        warnings=(*cautions(source, rows=rows, classes=classes), *better_alone(members, scores)),
+        warnings=(
+            *cautions(source, rows=rows, classes=classes),
+            *(steep(curves) if wishes.metric.splits_by_class else ()),
+            *better_alone(members, scores),
+        ),
         class_weights=_class_weights(chain, stack),
         likeness=likeness_of(source, rows, wishes),
     )
-    return Scorecard(result, wishes, chain, tables, fitted)
+    return Scorecard(result, wishes, chain, tables, fitted, curves)
 
 
 def _chain_rule(wishes: BlendWishes, source: Source, rows: LabelledRows, paths: BlendPaths | None) -> ChainRule:
@@ -136,6 +145,19 @@ def _scores(
         cross_fitted_ci95=(whole.low, whole.high),
         test_interval95=_test_interval(source, rows, wishes, fitted=fitted, tables=tables),
     )
+
+
+def _curves(
+    source: Source,
+    rows: LabelledRows,
+    wishes: BlendWishes,
+    *,
+    chain: FittedChain,
+    fitted: CrossFit,
+    probabilities: NDArray[np.float64],
+) -> tuple[ClassCurve, ...]:
+    names, beta = source.class_names, wishes.metric.beta
+    return class_curves(names, rows, probabilities=probabilities, fitted=fitted, thresholds=chain.thresholds, beta=beta)
 
 
 def _holdout(

@@ -1,4 +1,4 @@
-"""What a blend leaves on disk: ``blend.json``, the blended tables, the submission and what it was made from."""
+"""What a blend leaves on disk: ``blend.json``, the report, the blended tables, the submission and its origin."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from ensemble.blending import Source
-from ensemble.evaluation import Scorecard
+from ensemble.evaluation import LabelledRows, Scorecard
+from ensemble.evaluation.curve_bands import with_bands
 from ensemble.evaluation.rules import STUDIES
 from ensemble.files import sha256_of_file, write_json
 from ensemble.predictions import write_predictions
@@ -40,7 +41,7 @@ _PER_CLASS = (
 
 
 def write_blend(paths: BlendPaths, *, source: Source, card: Scorecard) -> None:
-    """Write the blended tables and then ``blend.json``, whose presence means that the blend is whole.
+    """Write the blended tables, the report and then ``blend.json``, whose presence means that the blend is whole.
 
     What an earlier blend of this name left and this one does not have is removed, so that nothing old lies beside it.
     """
@@ -49,13 +50,26 @@ def write_blend(paths: BlendPaths, *, source: Source, card: Scorecard) -> None:
         stale.unlink(missing_ok=True)
     for split, table in card.tables.items():
         write_predictions(paths.table(split), table)
+    _write_page(paths, source, card)
     write_json(paths.summary, blend_summary(source, card))
 
 
 def _stale(paths: BlendPaths, card: Scorecard) -> list[Path]:
     tried = {rule.name for rule in card.result.rules}
     tables = [paths.table(split) for split in SPLITS if split not in card.tables]
-    return tables + [paths.journal(study) for study in STUDIES if f"optuna_{study}" not in tried]
+    weights = [] if card.result.choice.combine == "optuna" else [paths.journal("weights")]
+    return [paths.report, *tables, *weights, *(paths.journal(one) for one in STUDIES if f"optuna_{one}" not in tried)]
+
+
+def _write_page(paths: BlendPaths, source: Source, card: Scorecard) -> None:
+    from ensemble.report.blend_page import write_blend_page  # noqa: PLC0415 - templates and figures
+
+    rows = LabelledRows(source.labels, source.folds, source.groups)
+    probabilities = card.tables["oof"].probabilities()
+    curves = with_bands(
+        card.curves, rows, probabilities=probabilities, class_names=source.class_names, seed=card.wishes.seed
+    )
+    write_blend_page(paths.report, card.result, curves, remarks=source.remarks)
 
 
 def blend_summary(source: Source, card: Scorecard) -> dict[str, Any]:

@@ -18,7 +18,7 @@ NOTHING_BEATS_EXACT = (
     "For {metric} no search can beat exact in sample: every class is solved alone, and every cut of it is looked at."
 )
 NOT_THE_HIGHEST = (
-    "Take the best cross-fitted number here and it flatters: of several scores the highest is partly luck."
+    "To take the rule with the highest cross-fitted score would flatter it: of several scores the best is partly luck."
 )
 BY_IMAGE = (
     "Every image is decided on its own: it gets the labels with the highest expected F1. Thresholds are shown for "
@@ -127,7 +127,8 @@ def label_rules(choice: Choice) -> list[str]:
     if choice.by_image:
         words.append(BY_IMAGE)
     if choice.exclusive is not None:
-        words.append(f"{choice.exclusive!r} never comes with another label: the side further above its\n")
+        side = "the side further above its threshold stays"
+        words.append(f"{choice.exclusive!r} never comes with another label: {side}.")
     if choice.at_least_one:
         words.append("Every image gets a label: without any, the one nearest to its threshold.")
     return words
@@ -147,3 +148,18 @@ def mark(result: BlendResult) -> str:
 def decided(choice: Choice) -> str:
     """How the blend's probabilities become labels."""
     return "image by image, by expected F1" if choice.by_image else f"thresholds: {choice.thresholds_title}"
+
+
+def gap_story(result: BlendResult) -> str:
+    """The naive score, the honest one, and what lies between them."""
+    scores, metric = result.scores, result.choice.metric_title
+    naive, honest = score(scores.in_sample), score(scores.cross_fitted)
+    if scores.in_sample <= scores.cross_fitted:
+        return (
+            f"On the rows that chose everything, {metric} is {naive}; on rows that chose nothing it is {honest}: "
+            "no flattery is to be seen here."
+        )
+    return (
+        f"On the rows that chose everything, {metric} seems to be {naive}; on rows that chose nothing it is "
+        f"{honest}. The gap of {score(scores.in_sample - scores.cross_fitted)} is what choosing flatters by."
+    )

@@ -14,9 +14,9 @@ def score(value: float | None) -> str:
     return NOTHING if value is None or math.isnan(value) else f"{value:.4f}"
 
 
-def signed(value: float) -> str:
+def signed(value: float, digits: int = 4) -> str:
     """Four decimals and a sign, zero's too."""
-    return NOTHING if math.isnan(value) else f"{round(value, 4) + 0.0:+.4f}".replace("-", "−")
+    return NOTHING if math.isnan(value) else f"{round(value, digits) + 0.0:+.{digits}f}".replace("-", "−")
 
 
 def span(interval: Interval) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import warnings
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -45,13 +45,20 @@ _STYLE: dict[str, Any] = {
 _NO_METADATA = dict.fromkeys(("Creator", "Date", "Format", "Type"))
 
 
-def draw(paint: Callable[[Figure], None], *, size: tuple[float, float], label: str) -> Markup:
+def draw(
+    paint: Callable[[Figure], None],
+    *,
+    size: tuple[float, float],
+    label: str,
+    layout: Literal["constrained"] | None = "constrained",
+) -> Markup:
     """An SVG to put into a page.
 
     Args:
         paint: Draws into an empty figure.
         size: Width and height in inches; 10.6 fill a page.
         label: What the figure shows, for those who do not see it; different for each figure of a page.
+        layout: None: ``paint`` sets the margins, which saves most of the time.
     """
     import matplotlib as mpl  # noqa: PLC0415 - costs half a second, needed only when something is drawn
     from matplotlib import style  # noqa: PLC0415
@@ -61,10 +68,31 @@ def draw(paint: Callable[[Figure], None], *, size: tuple[float, float], label: s
     with style.context(["default", _STYLE]), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph .* missing")  # measured only: the browser draws the text
         mpl.rcParams["svg.hashsalt"] = label
-        figure = Figure(figsize=size, layout="constrained")
+        figure = Figure(figsize=size, layout=layout)
         paint(figure)
         figure.savefig(stream, format="svg", metadata=_NO_METADATA)
     return inline_svg(stream.getvalue(), label=label)
+
+
+def sparkline(values: NDArray[np.float64], *, at: float | None, label: str) -> Markup:
+    """A curve that fits into a cell of a table, drawn without axes.
+
+    Args:
+        values: Shape (P,), >= 0, evenly spread from left to right; the height is that of the highest.
+        at: Where a line marks a place, from 0, left, to 1; None: nowhere.
+        label: What it shows, for those who do not see it.
+    """
+    from markupsafe import Markup, escape  # noqa: PLC0415 - only pages need it
+
+    width, height = 90, 22
+    across = np.linspace(0, width, len(values))
+    down = height - 1 - (height - 2) * values / max(float(values.max()), 1e-9)
+    kept = np.unique(np.linspace(0, len(values) - 1, 61).astype(int))
+    points = " ".join(f"{x:.1f},{y:.1f}" for x, y in zip(across[kept], down[kept], strict=True))
+    line = "" if at is None else f'<path d="M{width * at:.1f} 0V{height}" stroke="currentColor"/>'
+    curve = f'<polyline points="{points}" stroke="{COLOURS[0]}" stroke-width="1.4"/>'
+    head = f'<svg class="spark" viewBox="0 0 {width} {height}" role="img" aria-label="{escape(label)}" fill="none">'
+    return Markup(f"{head}{curve}{line}</svg>")  # noqa: S704 - numbers, and a name that is escaped
 
 
 def short(name: str) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -46,12 +46,14 @@ class HtmlTable:
         rows: As many cells each as the header.
         n_text: How many columns hold words.
         note: Below the table, e.g. what was left out.
+        strong: Numbers of rows that stand out.
     """
 
     header: Sequence[str]
     rows: Sequence[Sequence[object]]
     n_text: int = 1
     note: str = ""
+    strong: Collection[int] = ()
 
 
 def render(template: str, **values: object) -> Markup:
