@@ -99,9 +99,13 @@ class RankedClass:
         n = len(self.scores)
         if count == n:
             return ALL_POSITIVE
-        lower, upper = float(self.scores[n - count - 1]), float(self.scores[n - count])
-        midpoint = lower + (upper - lower) / 2
-        return midpoint if midpoint > lower else upper
+        return midpoint(float(self.scores[n - count - 1]), float(self.scores[n - count]))
+
+
+def midpoint(lower: float, upper: float) -> float:
+    """The middle of two scores; the upper one where no float lies between."""
+    middle = lower + (upper - lower) / 2
+    return middle if middle > lower else upper
 
 
 class CountRule(Protocol):

@@ -1,17 +1,19 @@
 import numpy as np
+import pytest
 
 from ensemble.metrics import macro_f1
 from ensemble.thresholds import HalvesThresholds, decide, exact_thresholds
 from ensemble.thresholds.cuts import rank_classes
-from ensemble.thresholds.halves import best_count, stratified_half
+from ensemble.thresholds.halves import stratified_halves
 
 
 def test_groups_stay_whole_and_positive_ones_are_divided_evenly() -> None:
     rng = np.random.default_rng(0)
     units = rng.integers(0, 40, 200)
     positive = np.isin(units, [3, 5, 7, 11]) & (rng.random(200) < 0.8)
-    for seed in range(10):
-        half = stratified_half(positive, units, np.random.default_rng(seed))
+    halves = stratified_halves(positive, units, 10, rng)
+    assert len(np.unique(halves, axis=0)) == 10
+    for half in halves:
         assert not set(units[half]) & set(units[~half])
         assert len(set(units[half & positive])) == len(set(units[~half & positive])) == 2
         assert abs(len(set(units[half])) - len(set(units)) / 2) <= 1
@@ -19,20 +21,25 @@ def test_groups_stay_whole_and_positive_ones_are_divided_evenly() -> None:
 
 def test_a_single_positive_unit_keeps_all_rows() -> None:
     rng = np.random.default_rng(0)
-    assert stratified_half(np.arange(6) == 2, np.arange(6), rng).all()
-    assert stratified_half(np.arange(6) < 2, np.array([4, 4, 0, 1, 2, 3]), rng).all()
+    assert stratified_halves(np.arange(6) == 2, np.arange(6), 2, rng).all()
+    assert stratified_halves(np.arange(6) < 2, np.array([4, 4, 0, 1, 2, 3]), 2, rng).all()
 
 
-def test_the_best_count_is_that_of_the_exact_threshold() -> None:
-    for seed in range(20):
+@pytest.mark.parametrize("beta", [0.5, 1.0, 2.0])
+def test_it_is_the_geometric_mean_of_what_exact_thresholds_of_halves_select(beta: float) -> None:
+    for seed in range(15):
         rng = np.random.default_rng(seed)
-        scores = np.round(rng.random((30, 1)), 1)
-        labels = (rng.random((30, 1)) < 0.3).astype(float)
-        labels[0] = 1
-        for beta in (0.5, 1.0, 2.0):
-            one = rank_classes(labels, scores, None)[0]
-            expected = exact_thresholds(labels, scores, beta=beta)[0]
-            assert one.threshold_selecting(best_count(one, beta)) == expected
+        scores = np.round(rng.random((40, 1)), 1 + seed % 2)
+        labels = (rng.random((40, 1)) < 0.2).astype(float)
+        labels[:2] = 1
+        one = rank_classes(labels, scores, None)[0]
+        first = stratified_halves(one.positive, one.units, 3, np.random.default_rng(seed))
+        counts = []
+        for half in (*first, *~first):
+            part = exact_thresholds(one.positive[half, None], one.scores[half, None], beta=beta)[0]
+            counts.append(one.selected(part))
+        found = HalvesThresholds(3, beta).counts([one], np.random.default_rng(seed))
+        assert found == pytest.approx([np.exp(np.mean(np.log(counts)))])
 
 
 def test_a_class_with_one_positive_gets_its_exact_threshold() -> None:
