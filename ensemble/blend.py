@@ -82,7 +82,7 @@ def _add_rules(group: argparse._ArgumentGroup) -> None:
         "--thresholds",
         default="auto",
         metavar="RULE",
-        help="how to choose thresholds: auto, fixed, global, exact, halves, prior, platt, beta or optuna (default: "
+        help="how to choose thresholds: auto, fixed, global, exact, halves, prior, platt, beta, ranks or optuna (default: "
         "auto)",
     )
     group.add_argument("--at-least-one", action="store_true", help="every image gets a label")
