@@ -82,8 +82,8 @@ def _add_rules(group: argparse._ArgumentGroup) -> None:
         "--thresholds",
         default="auto",
         metavar="RULE",
-        help="how to choose thresholds: auto, fixed, global, exact, halves, prior, platt, beta, ranks or optuna (default: "
-        "auto)",
+        help="how to choose thresholds: auto, fixed, global, exact, halves, prior, platt, beta, ranks or optuna "
+        "(default: auto)",
     )
     group.add_argument("--at-least-one", action="store_true", help="every image gets a label")
     group.add_argument("--exclusive", metavar="CLASS", help='a class that never comes with another, e.g. "no finding"')
