@@ -114,6 +114,8 @@ class Best:
 def combination(name: str, metric: Metric) -> CombinationRule:
     if name in ("mean", "best"):
         return Mean() if name == "mean" else Best(metric)
+    if not hasattr(blending, "combination_rule"):
+        raise DataError(f"combination: expected mean or best, got {name!r}")
     return blending.combination_rule(name, metric=metric)
 
 
