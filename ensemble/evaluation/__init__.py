@@ -1,5 +1,7 @@
 """Evaluation: scores that can be trusted, because what is chosen is chosen on other rows. No torch."""
 
+from typing import TYPE_CHECKING, Any
+
 from ensemble.evaluation.bootstrap import (
     bootstrap_macro_f1,
     group_counts,
@@ -21,6 +23,9 @@ from ensemble.evaluation.scorecard import Scorecard, score_blend
 from ensemble.evaluation.wishes import BlendWishes
 from ensemble.results import TriedCombination
 
+if TYPE_CHECKING:
+    from ensemble.evaluation.estimator import MultilabelThresholdClassifierCV
+
 __all__ = [
     "AUTO",
     "AutoChain",
@@ -33,6 +38,7 @@ __all__ = [
     "Difference",
     "FittedChain",
     "LabelledRows",
+    "MultilabelThresholdClassifierCV",
     "Scorecard",
     "TriedCombination",
     "bootstrap_macro_f1",
@@ -54,3 +60,12 @@ __all__ = [
     "score_interval",
     "try_rules",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """The scikit-learn estimator is loaded when it is asked for: a blend needs none."""
+    if name == "MultilabelThresholdClassifierCV":
+        from ensemble.evaluation.estimator import MultilabelThresholdClassifierCV  # noqa: PLC0415
+
+        return MultilabelThresholdClassifierCV
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
