@@ -187,9 +187,9 @@ class MultilabelThresholdClassifierCV(ClassifierMixin, MetaEstimatorMixin, BaseE
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.classifier_tags.multi_class = False
-        tags.classifier_tags.multi_label = tags.target_tags.multi_output = True
-        own = get_tags(self.estimator).input_tags
-        tags.input_tags.sparse, tags.input_tags.allow_nan = own.sparse, own.allow_nan
+        own = get_tags(self.estimator)
+        tags.classifier_tags.multi_label = tags.target_tags.multi_output = own.target_tags.multi_output
+        tags.input_tags.sparse, tags.input_tags.allow_nan = own.input_tags.sparse, own.input_tags.allow_nan
         return tags
 
     def _metric(self) -> Metric:
