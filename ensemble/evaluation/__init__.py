@@ -15,6 +15,7 @@ from ensemble.evaluation.chooser import AUTO, AutoChain, ChosenChain
 from ensemble.evaluation.comparison import compare_members
 from ensemble.evaluation.crossfit import CrossFit, cross_fit, fit_on_all
 from ensemble.evaluation.intervals import f1_intervals, population_interval, prediction_interval
+from ensemble.evaluation.mean_correction import match_fold_models, match_rates
 from ensemble.evaluation.paired import Difference, paired_difference
 from ensemble.evaluation.resampling import resampled_totals
 from ensemble.evaluation.rows import LabelledRows
@@ -50,6 +51,8 @@ __all__ = [
     "fit_on_all",
     "group_counts",
     "interval_of",
+    "match_fold_models",
+    "match_rates",
     "paired_difference",
     "paired_interval",
     "population_interval",

@@ -17,4 +17,4 @@ def test_the_example_prints_what_the_page_says(capsys: pytest.CaptureFixture[str
     printed = capsys.readouterr().out
     assert NUMBER.sub("x", printed).split() == NUMBER.sub("x", told).split()
     numbers = [[float(found) for found in NUMBER.findall(text)] for text in (printed, told)]
-    assert numbers[0] == pytest.approx(numbers[1], abs=0.02)  # another release of scikit-learn may grow other trees
+    assert numbers[0] == pytest.approx(numbers[1], abs=0.05)  # another release of scikit-learn may grow other trees
