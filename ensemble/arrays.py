@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ensemble.errors import DataError
+from ensemble.errors import DataError, EnsembleError
 
 
 class ArrayError(DataError, ValueError):
@@ -23,6 +25,21 @@ def label_array(labels: ArrayLike) -> NDArray[Any]:
     array = _numbers(labels, "labels")
     _check_two_axes(array, "labels")
     return array
+
+
+@contextmanager
+def as_array_errors() -> Iterator[None]:
+    """Raise errors of this package as ``ArrayError``, for callers who expect a ``ValueError`` of whatever they gave.
+
+    Raises:
+        ArrayError: In place of another EnsembleError, with its message.
+    """
+    try:
+        yield
+    except ArrayError:
+        raise
+    except EnsembleError as error:
+        raise ArrayError(str(error)) from error
 
 
 def checked_labels(labels: ArrayLike) -> NDArray[np.float64]:

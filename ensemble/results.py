@@ -83,7 +83,7 @@ class ClassResult:
         auroc: Of the blend's probabilities; NaN where it is not defined.
         average_precision: Likewise.
         training_rate: Share of labelled rows that are positive; NaN without any.
-        test_rate: Share of test rows that the final threshold calls positive; None without test rows.
+        test_rate: Share of test rows that their threshold calls positive; None without test rows.
     """
 
     name: str
@@ -216,6 +216,8 @@ class Choice:
         at_least_one: Whether every image gets a label.
         exclusive: The class that never comes with another; None: there is none.
         by_image: Whether images are decided one by one by expected F1, the thresholds being for orientation.
+        test_thresholds_by: The flag that made the test rows' thresholds of all test rows together; None: they are
+            the final ones.
         member_rule_title: By which rule the members' own thresholds were chosen.
     """
 
@@ -230,6 +232,7 @@ class Choice:
     at_least_one: bool = False
     exclusive: str | None = None
     by_image: bool = False
+    test_thresholds_by: str | None = None
     member_rule_title: str = "exact, per class"
 
 

@@ -4,6 +4,7 @@ from ensemble.blending.align import align_table, join_members
 from ensemble.blending.combine import mean_of_probabilities, uniform_weights
 from ensemble.blending.convex import ClassWeights, Convex
 from ensemble.blending.copies import Copy, find_copies
+from ensemble.blending.fold_tables import fold_stacks
 from ensemble.blending.foreign.files import TableFiles, TableOptions
 from ensemble.blending.foreign.from_arrays import source_of_arrays
 from ensemble.blending.foreign.source import source_of_tables
@@ -41,6 +42,7 @@ __all__ = [
     "choose_members",
     "combination_rule",
     "find_copies",
+    "fold_stacks",
     "join_members",
     "mean_of_probabilities",
     "open_source",

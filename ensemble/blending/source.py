@@ -17,7 +17,7 @@ from ensemble.errors import ArtefactError, DataError, FoldError
 from ensemble.files import read_json
 from ensemble.folds import FoldFile, FoldWish, open_folds, read_folds
 from ensemble.predictions import PredictionTable
-from ensemble.runs import DatasetRuns, dataset_runs, only_dataset
+from ensemble.runs import DatasetRuns, FoldPaths, dataset_runs, only_dataset
 
 _NO_TEMPLATE = "the dataset has no sample submission, so there are no test rows"
 _NO_TEST_TABLES = "the members have no tables of test rows. Train them again with --overwrite"
@@ -44,6 +44,7 @@ class Source:
         template: The sample submission; None: id and classes, in the order of the test rows.
         without_test: Why there may be no test rows, in words.
         origin: Hashes of what the rows came from, e.g. ``folds_sha256``.
+        fold_paths: Member to its K folds' runs; empty for tables from anywhere.
         skipped: What was left out, name to reason.
         remarks: What a reader should know of how the tables were read.
         warnings: What a reader must know of them.
@@ -65,6 +66,7 @@ class Source:
     template: Path | None = None
     without_test: str = "there are no test rows"
     origin: Mapping[str, str] = field(default_factory=dict)
+    fold_paths: Mapping[str, tuple[FoldPaths, ...]] = field(default_factory=dict)
     skipped: Mapping[str, str] = field(default_factory=dict)
     remarks: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
@@ -98,7 +100,9 @@ def open_source(runs: Path, names: Sequence[str] = (), *, data: Path | None = No
     dataset, paths, folds = _open_dataset(runs, data)
     chosen, skipped = choose_members(paths, names, n_folds=folds.n_folds)
     members = [read_member(member, n_folds=folds.n_folds, content_hash=folds.content_hash) for member in chosen]
-    return join_source(dataset, folds, members=members, skipped=skipped), paths
+    source = join_source(dataset, folds, members=members, skipped=skipped)
+    runs_of = {member.name: tuple(member.fold(fold) for fold in range(folds.n_folds)) for member in chosen}
+    return replace(source, fold_paths=runs_of), paths
 
 
 def join_source(

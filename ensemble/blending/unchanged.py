@@ -26,7 +26,7 @@ def check_unchanged(paths: MemberPaths, tables: Mapping[str, PredictionTable], *
         ArtefactError: A table was changed, or a fold table is missing or damaged; names the file.
     """
     for split, table in tables.items():
-        parts = [_fold_table(paths.fold(fold), split) for fold in range(n_folds)]
+        parts = [read_fold_table(paths.fold(fold), split) for fold in range(n_folds)]
         if not _follows(table, parts, split):
             raise ArtefactError(
                 f"{paths.table(split)}: expected what its {n_folds} fold tables say, got other contents: "
@@ -34,7 +34,12 @@ def check_unchanged(paths: MemberPaths, tables: Mapping[str, PredictionTable], *
             )
 
 
-def _fold_table(fold: FoldPaths, split: str) -> PredictionTable:
+def read_fold_table(fold: FoldPaths, split: str) -> PredictionTable:
+    """A fold's own table of ``split``, if it is still what training left.
+
+    Raises:
+        ArtefactError: It is missing, damaged or was changed.
+    """
     path = fold.table(split)
     table = read_predictions(path)
     expected, found = read_json(fold.run).get("table_sha256", {}).get(split), sha256_of_file(path)

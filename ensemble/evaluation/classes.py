@@ -23,6 +23,7 @@ def class_results(
     fitted: CrossFit,
     thresholds: NDArray[np.float64],
     tables: Mapping[str, PredictionTable],
+    test_thresholds: NDArray[np.float64] | None = None,
 ) -> list[ClassResult]:
     """One result a class.
 
@@ -32,6 +33,7 @@ def class_results(
         fitted: The blend's cross-fitted decisions on them.
         thresholds: Shape (C,), the final ones.
         tables: The blend's, by split.
+        test_thresholds: Shape (C,), those of the test rows; None: the final ones.
     """
     counts = confusion_counts(rows.labels, fitted.decisions)
     intervals = f1_intervals(rows.labels, fitted.decisions, groups=rows.groups)
@@ -41,7 +43,7 @@ def class_results(
     average_precision = class_average_precision(rows.labels, probabilities)
     positive_groups = rows.positive_groups()
     training_rates = np.where(counts.labelled > 0, counts.positives / np.maximum(counts.labelled, 1), np.nan)
-    test_rates = _test_rates(tables.get("test"), thresholds)
+    test_rates = _test_rates(tables.get("test"), thresholds if test_thresholds is None else test_thresholds)
     return [
         ClassResult(
             name=name,

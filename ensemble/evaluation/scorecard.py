@@ -20,6 +20,7 @@ from ensemble.evaluation.intervals import population_interval, prediction_interv
 from ensemble.evaluation.member_scores import likeness_of, member_results
 from ensemble.evaluation.rows import LabelledRows
 from ensemble.evaluation.rules import blend_folds, candidates, try_rules
+from ensemble.evaluation.unlabelled import flag_for_test_rows, thresholds_for_test
 from ensemble.evaluation.wishes import AUTO_NAME, BlendWishes, check_wishes
 from ensemble.oracle import oracle_macro_f1
 from ensemble.predictions import PredictionTable
@@ -42,6 +43,7 @@ class Scorecard:
         tables: The blended table of each split that all members have. Thresholds were chosen on ``oof``.
         cross_fitted: The decisions that the score to believe is of, and the thresholds of each fold.
         curves: How F depends on the threshold, of each class that has both positive and negative rows.
+        test_thresholds: Shape (C,): those of the test rows, where a flag asked for their own; None: ``thresholds``.
     """
 
     result: BlendResult
@@ -50,6 +52,7 @@ class Scorecard:
     tables: Mapping[str, PredictionTable]
     cross_fitted: CrossFit
     curves: tuple[ClassCurve, ...]
+    test_thresholds: NDArray[np.float64] | None = None
 
     @property
     def weights(self) -> NDArray[np.float64]:
@@ -63,7 +66,10 @@ class Scorecard:
 
     def test_decisions(self) -> NDArray[np.bool_] | None:
         """Shape (N of test, C), in the order of the blended test table; None without test rows."""
-        return self.chain.decider(self.tables["test"].probabilities()) if "test" in self.tables else None
+        if "test" not in self.tables:
+            return None
+        own, decider = self.test_thresholds, self.chain.decider
+        return (decider if own is None else replace(decider, thresholds=own))(self.tables["test"].probabilities())
 
 
 def score_blend(source: Source, wishes: BlendWishes | None = None, *, paths: BlendPaths | None = None) -> Scorecard:
@@ -90,12 +96,20 @@ def score_blend(source: Source, wishes: BlendWishes | None = None, *, paths: Ble
     blended = blend_folds(folds, stack, rows=rows, probabilities=tables["oof"].probabilities())
     tried = candidates(wishes, source.class_names, paths=paths)
     found = try_rules(tried, blended, wishes=wishes, cross_fitted=scores.cross_fitted, chosen=wishes.thresholds)
-    classes = class_results(source.class_names, rows, fitted=fitted, thresholds=chain.thresholds, tables=tables)
     curves = _curves(source, rows, wishes, chain=chain, fitted=fitted, probabilities=tables["oof"].probabilities())
+    own = thresholds_for_test(source, wishes, chain=chain, tables=tables)
+    classes = class_results(
+        source.class_names,
+        rows,
+        fitted=fitted,
+        thresholds=chain.thresholds,
+        tables=tables,
+        test_thresholds=own,
+    )
     members, by = member_results(source, rows, wishes, weights=chain.combination.weights)
     result = BlendResult(
         rows=_describe(source, rows, tables),
-        choice=replace(_choice(wishes, chain), member_rule_title=by),
+        choice=replace(_choice(wishes, chain, own), member_rule_title=by),
         class_names=source.class_names,
         members=members,
         skipped=source.skipped,
@@ -111,7 +125,7 @@ def score_blend(source: Source, wishes: BlendWishes | None = None, *, paths: Ble
         class_weights=_class_weights(chain, stack),
         likeness=likeness_of(source, rows, wishes),
     )
-    return Scorecard(result, wishes, chain, tables, fitted, curves)
+    return Scorecard(result, wishes, chain, tables, fitted, curves, own)
 
 
 def _chain_rule(wishes: BlendWishes, source: Source, rows: LabelledRows, paths: BlendPaths | None) -> ChainRule:
@@ -206,7 +220,7 @@ def _blended(source: Source, chain: FittedChain) -> dict[str, PredictionTable]:
     return tables
 
 
-def _choice(wishes: BlendWishes, chain: FittedChain) -> Choice:
+def _choice(wishes: BlendWishes, chain: FittedChain, own: NDArray[np.float64] | None) -> Choice:
     name = chain.combination.name
     return Choice(
         metric=wishes.metric.name,
@@ -220,6 +234,7 @@ def _choice(wishes: BlendWishes, chain: FittedChain) -> Choice:
         at_least_one=wishes.at_least_one,
         exclusive=wishes.exclusive,
         by_image=chain.decider.expected is not None,
+        test_thresholds_by=None if own is None else flag_for_test_rows(wishes),
     )
 
 

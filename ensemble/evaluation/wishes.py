@@ -25,6 +25,9 @@ class BlendWishes:
         trials: Of each Optuna study; 0 leaves these out.
         at_least_one: Every image has a label.
         exclusive: The class that never comes with another, by name; None: there is none.
+        correct_for_mean: Cut the test rows so that the mean of K models calls as many positive as one model does
+            (``match_fold_models``). Decisions then depend on which other test rows there are.
+        match_test_rate: Cut them so that as many are positive as of the training rows (``match_rates``); likewise.
     """
 
     metric: Metric = field(default_factory=Metric)
@@ -34,6 +37,8 @@ class BlendWishes:
     trials: int = 100
     at_least_one: bool = False
     exclusive: str | None = None
+    correct_for_mean: bool = False
+    match_test_rate: bool = False
 
     def label_rules(self, class_names: Sequence[str]) -> LabelRules:
         """What is known about which labels come together.
@@ -65,5 +70,7 @@ def check_wishes(wishes: BlendWishes) -> None:
         problems.append(f"--thresholds: {error}")
     if wishes.thresholds == "optuna" and not wishes.trials:
         problems.append("--thresholds optuna needs --trials of 1 or more")
+    if wishes.correct_for_mean and wishes.match_test_rate:
+        problems.append("--match-fold-models and --match-test-rate cut the same rows: give one of them")
     if problems:
         raise DataError.gather("the blend cannot be made as asked", problems)

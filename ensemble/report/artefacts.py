@@ -80,6 +80,7 @@ def blend_summary(source: Source, card: Scorecard) -> dict[str, Any]:
         **_made_by(card),
         "class_names": list(result.class_names),
         "thresholds": _thresholds(card),
+        **_test_thresholds(card),
         "decides": _decides(card),
         "scores": {**_scores(result.scores), "best_possible": _number(result.best_possible)},
         "per_class": {row.name: _per_class(row) for row in result.classes},
@@ -139,6 +140,7 @@ def _submission_origin(path: Path, *, source: Source, card: Scorecard) -> dict[s
         "submission_sha256": sha256_of_file(path),
         **_made_by(card),
         "thresholds": _thresholds(card),
+        **_test_thresholds(card),
         "scores": _scores(card.result.scores),
         "epoch_picked": _epochs_picked(card),
         **_origin(source),
@@ -204,6 +206,13 @@ def _epochs_picked(card: Scorecard) -> list[str]:
 
 def _thresholds(card: Scorecard) -> dict[str, float]:
     return dict(zip(card.result.class_names, card.thresholds.tolist(), strict=True))
+
+
+def _test_thresholds(card: Scorecard) -> dict[str, Any]:
+    """Those of the test rows, where a flag made them of all test rows together, and that flag."""
+    own = card.test_thresholds
+    named = None if own is None else dict(zip(card.result.class_names, own.tolist(), strict=True))
+    return {"test_thresholds": named, "test_thresholds_by": card.result.choice.test_thresholds_by}
 
 
 def _per_class(row: ClassResult) -> dict[str, Any]:
