@@ -128,7 +128,7 @@ def _root_ticks(top: float) -> list[float]:
 
 
 def correlation_figure(result: BlendResult) -> Markup | None:
-    """How alike members err."""
+    """How alike members err; shaded lightly enough for the numbers."""
     if result.likeness is None:
         return None
     names = [member.name for member in result.members]
@@ -137,7 +137,8 @@ def correlation_figure(result: BlendResult) -> Markup | None:
     if len(names) <= MOST_NUMBERS:
         texts = [["" if np.isnan(one) else f"{one:.2f}".replace("-", "−") for one in line] for line in values.tolist()]
     side = float(np.clip(2.2 + 0.45 * len(names), 3.4, _WIDE * 0.85))
-    return _matrix(values, names, names, texts=texts, size=(side * 1.1, side), label="Correlation of members' errors")
+    label = "Correlation of members' errors"
+    return _matrix(0.75 * values, names, names, texts=texts, size=(side * 1.1, side), label=label)
 
 
 def class_weight_figure(result: BlendResult) -> Markup | None:
@@ -150,7 +151,7 @@ def class_weight_figure(result: BlendResult) -> Markup | None:
     if len(columns) <= MOST_NUMBERS:
         texts = [[f"{one:.2f}" for one in line] for line in values.tolist()]
     size = (float(np.clip(3 + 0.6 * len(columns), 3.4, _WIDE)), 1.6 + 0.3 * len(names))
-    shares = values / max(float(values.max()), 1e-9)
+    shares = 0.75 * values / max(float(values.max()), 1e-9)
     return _matrix(shares, names, columns, texts=texts, size=size, label="Members' weights in each class")
 
 

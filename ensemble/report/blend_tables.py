@@ -33,7 +33,7 @@ def score_table(result: BlendResult) -> HtmlTable:
     if result.best_possible is not None:
         told = "The best rule that knows the training rows' true chances; nobody can expect more."
         rows.append(["best possible rule", told, score(result.best_possible), ""])
-    return HtmlTable(["", "what it is", result.choice.metric_title, "95 % interval"], rows, n_text=2, strong=[0])
+    return HtmlTable(["", "what it is", result.choice.metric_title, "95 % interval"], rows, n_text=2)
 
 
 def _span(ends: tuple[float, float] | None) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -16,8 +17,10 @@ import pytest
 from numpy.typing import NDArray
 
 from ensemble import blend
+from ensemble.blending import COMBINATIONS
 from ensemble.dataset import Dataset, read_dataset
 from ensemble.errors import AlignmentError, ArtefactError, DataError, FoldError
+from ensemble.evaluation import AUTO
 from ensemble.files import sha256_of_file, write_json, write_text
 from ensemble.folds import FoldFile, FoldWish, open_folds
 from ensemble.metrics import macro_f1
@@ -29,7 +32,7 @@ from ensemble.predictions import (
     write_predictions,
 )
 from ensemble.runs import SPLITS, DatasetRuns, dataset_runs
-from ensemble.thresholds import decide
+from ensemble.thresholds import THRESHOLD_RULES, decide
 
 CLASSES = ("left", "right")
 N_TRAIN, N_HOLDOUT, N_TEST = 240, 60, 50
@@ -129,6 +132,9 @@ def test_it_blends_scores_writes_and_says_so(world: World, capsys: pytest.Captur
         "Optuna, from exact, 5 trials",
         "an out-of-fold row is scored by one model",
         "submissions/blend.csv",
+        "this blend on all patients like these",
+        f"the submission on your {N_TEST} test rows",
+        f"report      {world.runs.blend('blend').report}",
     ):
         assert words in shown
     report = shown.partition("studies  ")[0]
@@ -161,11 +167,17 @@ def test_what_is_written_reproduces_every_decision(world: World) -> None:
 def test_the_summary_has_the_keys_that_readers_rely_on(world: World) -> None:
     world.blend()
     summary = world.summary
-    assert (summary["version"], summary["metric"], summary["combine"]) == (1, "macro_f1", "mean")
-    assert (summary["threshold_rule"], summary["class_weights"]) == ("exact", None)
-    assert summary["members"] == {"one": 0.5, "two": 0.5}
+    assert (summary["version"], summary["metric"], summary["asked_combine"]) == (1, "macro_f1", "auto")
+    assert (summary["threshold_rule"], summary["class_weights"]) == ("auto", None)
+    assert [tried["name"] for tried in summary["combinations"]] == list(AUTO)  # type: ignore[attr-defined]
+    assert summary["combine"] in AUTO
+    assert sum(summary["members"].values()) == pytest.approx(1)  # type: ignore[attr-defined]
     assert summary["folds_sha256"] == world.folds.sha256
-    assert set(summary["scores"]) >= {"at_half", "in_sample", "cross_fitted", "holdout"}  # type: ignore[call-overload]
+    scores = summary["scores"]
+    assert isinstance(scores, dict)
+    assert set(scores) >= {"at_half", "in_sample", "cross_fitted", "holdout", "cross_fitted_ci95", "test_interval95"}
+    assert scores["test_interval95"][0] < scores["cross_fitted_ci95"][0] < scores["cross_fitted"]
+    assert scores["cross_fitted"] < scores["cross_fitted_ci95"][1] < scores["test_interval95"][1]
     per_class = summary["per_class"]["left"]  # type: ignore[index]
     needed = "positives positive_groups threshold tp fp fn tn precision recall f1 in_sample_f1 auroc average_precision"
     assert set(per_class) >= set(needed.split())
@@ -189,7 +201,9 @@ def test_twice_gives_the_same(world: World) -> None:
     hashes = []
     for _ in range(2):
         world.blend("--trials", "3")
-        hashes.append([sha256_of_file(paths.table("oof")), json.dumps({**world.summary, "rules": None})])
+        without_seconds = {**world.summary, "rules": None, "combinations": None}
+        page = re.sub(r"<td>\d+\.\d+</td><td>(◄ used)?</td></tr>", "", paths.report.read_text())  # seconds
+        hashes.append([sha256_of_file(paths.table("oof")), json.dumps(without_seconds), page])
     assert hashes[0] == hashes[1]
 
 
@@ -287,7 +301,12 @@ def test_nothing_old_lies_beside_a_blend(world: World) -> None:
     assert paths.table("test").exists()
     world.runs.member("one").table("test").unlink()
     world.blend("one")
-    assert sorted(path.name for path in paths.folder.iterdir()) == ["blend.json", "holdout.parquet", "oof.parquet"]
+    assert sorted(path.name for path in paths.folder.iterdir()) == [
+        "blend.json",
+        "holdout.parquet",
+        "oof.parquet",
+        "report.html",
+    ]
 
 
 def test_a_dataset_that_changed_is_refused(world: World) -> None:
@@ -306,7 +325,7 @@ def test_a_dataset_that_moved_is_asked_for(world: World) -> None:
 
 def test_warnings_are_in_words(world: World, capsys: pytest.CaptureFixture[str]) -> None:
     world.add_member("copy", seed=1, select="best_on_fold")
-    world.blend()
+    world.blend("--combine", "mean", "--thresholds", "exact")
     warnings = " ".join(world.summary["warnings"])  # type: ignore[arg-type]
     assert "epoch picked on these rows: 'copy'" in warnings
     assert "members 'copy' and 'one' are copies of one another" in warnings
@@ -316,6 +335,54 @@ def test_warnings_are_in_words(world: World, capsys: pytest.CaptureFixture[str])
     assert "* epoch picked on these rows" in shown
     made_of = json.loads((world.folder / "submissions" / "blend.json").read_text())
     assert made_of["epoch_picked"] == world.summary["epoch_picked"] == ["copy"]
+
+
+def test_the_report_holds_everything_itself(world: World) -> None:
+    world.blend()
+    text = world.runs.blend("blend").report.read_text()
+    score = world.summary["scores"]["cross_fitted"]  # type: ignore[index]
+    assert f"<b>{score:.4f}</b> macro-F1, cross-fitted" in text
+    for outside in ('src="http', 'href="http', "url(http", "@import", "<link", "<script"):
+        assert outside not in text
+    for words in ("On the test rows", "Curves of left", "best possible rule", "holdout", "in ten bins"):
+        assert words in text
+
+
+def test_an_old_report_does_not_outlive_a_failure(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    world.blend()
+    paths = world.runs.blend("blend")
+
+    def fail(*_: object, **__: object) -> None:
+        raise DataError("stopped")
+
+    monkeypatch.setattr("ensemble.report.artefacts.write_predictions", fail)
+    with pytest.raises(DataError, match="stopped"):
+        world.blend()
+    assert not paths.report.exists()
+    assert not paths.summary.exists()
+
+
+def test_rules_on_labels_can_be_asked_for(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    world.blend("--at-least-one", "--exclusive", "right", "--combine", "mean", "--thresholds", "exact")
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "'right' never comes with another label" in shown
+    assert "Every image gets a label" in shown
+    lines = (world.folder / "submissions" / "blend.csv").read_text().splitlines()[1:]
+    assert {line.partition(",")[2] for line in lines} <= {"0,1", "1,0"}
+    assert world.summary["decides"]["exclusive"] == "right"  # type: ignore[index]
+    with pytest.raises(DataError, match="exclusive class: expected one of 'left', 'right', got 'middle'"):
+        world.blend("--exclusive", "middle")
+
+
+def test_help_names_the_rules(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        blend.main(["--help"])
+    shown = " ".join(capsys.readouterr().out.split())
+    combinations, thresholds = shown.partition("--combine RULE how")[2].split("--thresholds RULE")[:2]
+    for name in ("auto", *COMBINATIONS):
+        assert name in combinations
+    for name in THRESHOLD_RULES:
+        assert name in thresholds
 
 
 def test_trials_are_a_count(capsys: pytest.CaptureFixture[str]) -> None:
@@ -348,7 +415,7 @@ def test_help_imports_nothing_heavy(python: Callable[..., str]) -> None:
         "try: b.main(['--help'])\n"
         "except SystemExit: pass\n"
         "print(sorted({n.partition('.')[0] for n in sys.modules} & "
-        "{'numpy', 'pandas', 'rich', 'torch', 'optuna', 'scipy', 'sklearn', 'pyarrow'}))",
+        "{'numpy', 'pandas', 'rich', 'torch', 'optuna', 'scipy', 'sklearn', 'pyarrow', 'matplotlib', 'jinja2'}))",
     )
     assert "--submission FILE" in shown
     assert shown.splitlines()[-1] == "[]"

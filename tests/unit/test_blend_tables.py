@@ -61,6 +61,8 @@ def test_everything_goes_into_one_folder(folder: Path, capsys: pytest.CaptureFix
         "no groups: every image counted as independent",
         "if test rows were scored by a mean of several models",
         "remark      2 tables do not say the scale: taken as probabilities",
+        "the submission on your 12 test rows",
+        "report      " + str(folder / "out" / "report.html"),
         "submission  " + str(folder / "out" / "submission.csv"),
     ):
         assert words in shown
@@ -71,10 +73,11 @@ def test_everything_goes_into_one_folder(folder: Path, capsys: pytest.CaptureFix
         "oof.parquet",
         "optuna_cold.journal",
         "optuna_warm.journal",
+        "report.html",
         "submission.csv",
         "test.parquet",
     ]
-    assert summary["members"] == {"one": 0.5, "two": 0.5}
+    assert sum(summary["members"].values()) == pytest.approx(1)  # type: ignore[attr-defined]
     assert summary["labels_sha256"] == sha256_of_file(folder / "labels.csv")
     assert summary["folds_sha256"] == sha256_of_file(folder / "out" / "folds.csv")
     assert summary["member_tables_sha256"]["two"]["test"] == sha256_of_file(  # type: ignore[index]
@@ -112,10 +115,28 @@ def test_nothing_old_lies_in_the_folder_and_folds_can_be_given_back(folder: Path
     assert not (out / "test.parquet").exists()
     assert (out / "folds.csv").exists()
     assert again["folds_sha256"] == first["folds_sha256"]
-    assert again["scores"] == first["scores"]
+    untested = {**first["scores"], "test_interval95": None}  # type: ignore[dict-item]
+    assert again["scores"] == untested
     (folder / "mine.csv").write_bytes((out / "folds.csv").read_bytes())
     run(folder, "--folds", str(folder / "mine.csv"))
     assert not (out / "folds.csv").exists()
+
+
+def test_the_study_of_weights_is_that_of_all_rows(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    import optuna
+    from optuna.storages import JournalStorage
+    from optuna.storages.journal import JournalFileBackend
+
+    content = run(folder, "--combine", "optuna", "--trials", "12")
+    journal = folder / "out" / "optuna_weights.journal"
+    assert "optuna_weights.journal (optuna-dashboard opens them)" in capsys.readouterr().out
+    study = optuna.load_study(study_name=None, storage=JournalStorage(JournalFileBackend(str(journal))))
+    best = study.best_trial.user_attrs["weights"]
+    assert best["one"] != 0.5
+    found = 0.5 * np.array([best["one"], best["two"]]) + 0.25  # shrunk half-way to the mean
+    assert list(content["members"].values()) == pytest.approx(found.tolist())  # type: ignore[attr-defined]
+    run(folder)
+    assert not journal.exists()
 
 
 def test_members_can_be_named(folder: Path) -> None:

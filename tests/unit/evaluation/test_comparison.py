@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from ensemble.blending import Member, Source
 from ensemble.blending.source import join_source
 from ensemble.dataset import Dataset, Split
-from ensemble.evaluation import compare_members, paired_interval, score_blend, score_interval
+from ensemble.evaluation import BlendWishes, compare_members, paired_interval, score_blend, score_interval
 from ensemble.evaluation.crossfit import cross_fit
 from ensemble.evaluation.rows import LabelledRows
 from ensemble.files import write_json, write_text
@@ -91,7 +91,8 @@ def test_members_are_ranked_by_the_score_to_believe(tmp_path: Path) -> None:
     found = compared(tmp_path, one)
     assert [standing.name for standing in found.standings] == ["strong", "middle", "weak"]
     assert [standing.facts.model for standing in found.standings] == ["cnn2"] * 3
-    alone = {member.name: member.scores for member in score_blend(one, trials=0).result.members}
+    result = score_blend(one, BlendWishes(combine="mean", thresholds="exact", trials=0)).result
+    alone = {member.name: member.scores for member in result.members}
     for standing in found.standings:
         scores = alone[standing.name]
         assert (standing.cross_fitted.point, standing.in_sample, standing.at_half) == (
@@ -101,7 +102,7 @@ def test_members_are_ranked_by_the_score_to_believe(tmp_path: Path) -> None:
         )
         assert standing.cross_fitted.low < standing.cross_fitted.point < standing.cross_fitted.high
     assert found.blend is not None
-    assert found.blend.point == score_blend(one, trials=0).result.scores.cross_fitted
+    assert found.blend.point == result.scores.cross_fitted
     assert (found.rows.n_train, found.rows.n_folds, found.rows.n_groups) == (N, K, N // 4)
 
 

@@ -3,11 +3,16 @@ from dataclasses import dataclass, field
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from scipy.special import logit
 
+from ensemble.blending import MemberStack, combination_rule
 from ensemble.errors import AlignmentError, FoldError
-from ensemble.evaluation import LabelledRows, candidates, cross_fit, fit_on_all, try_rules
+from ensemble.evaluation import BlendWishes, Chain, LabelledRows, candidates, cross_fit, fit_on_all, try_rules
+from ensemble.evaluation.chain import fit_folds
+from ensemble.evaluation.rules import blend_folds
+from ensemble.metric import Metric
 from ensemble.metrics import macro_f1
-from ensemble.thresholds import ExactThresholds, decide, exact_thresholds
+from ensemble.thresholds import THRESHOLD_RULES, ExactThresholds, decide, exact_thresholds
 
 RNG = np.random.default_rng(1)
 N = 300
@@ -66,11 +71,29 @@ def test_in_sample_is_the_more_flattering() -> None:
 
 
 def test_the_search_report_names_the_chosen_and_nothing_beats_exact() -> None:
-    results = try_rules(candidates(["x", "y"], trials=4), SCORES, rows=ROWS, chosen="exact")
-    assert [result.name for result in results] == ["fixed", "global", "exact", "optuna_cold", "optuna_warm"]
+    wishes = BlendWishes(combine="mean", thresholds="exact", trials=4)
+    stack = MemberStack(("only",), logit(np.clip(SCORES, 1e-6, 1 - 1e-6))[None].astype(np.float32))
+    chains = fit_folds(Chain(combination_rule("mean", metric=wishes.metric), ExactThresholds()), stack, rows=ROWS)
+    probabilities = chains[0].fitted.probabilities(stack)  # a mean has nothing to fit: the same on every fold
+    blended = blend_folds(chains, stack, rows=ROWS, probabilities=probabilities)
+    told = macro_f1(LABELS, cross_fit(ExactThresholds(), probabilities, rows=ROWS).decisions)
+    results = try_rules(
+        candidates(wishes, ["x", "y"]), blended, wishes=wishes, cross_fitted=told, chosen=wishes.thresholds
+    )
+    by_name = {result.name: result for result in results}
+    assert list(by_name) == [*(name for name in THRESHOLD_RULES if name != "optuna"), "optuna_cold", "optuna_warm"]
     assert [result.name for result in results if result.chosen] == ["exact"]
-    assert max(result.in_sample for result in results) == results[2].in_sample == results[4].in_sample
-    assert len(candidates(["x", "y"], trials=0)) == 3
+    assert by_name["exact"].cross_fitted == told
+    in_sample = macro_f1(LABELS, decide(probabilities, exact_thresholds(LABELS, probabilities)))
+    assert by_name["exact"].in_sample == by_name["optuna_warm"].in_sample == in_sample
+    assert max(result.in_sample for result in results) == in_sample
+    assert by_name["fixed"].cross_fitted == by_name["fixed"].in_sample == macro_f1(LABELS, probabilities >= 0.5)
+    assert "optuna_cold" not in {one.name for one in candidates(BlendWishes(trials=0), ["x", "y"])}
+
+
+def test_rules_that_a_metric_does_not_have_are_not_tried() -> None:
+    names = [one.name for one in candidates(BlendWishes(Metric("sample_f1"), trials=0), ["x", "y"])]
+    assert names == ["fixed", "exact", "auto"]
 
 
 def test_groups_are_counted_where_there_are_any() -> None:
