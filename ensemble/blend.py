@@ -172,7 +172,7 @@ def _blend(args: argparse.Namespace) -> int:
     write_blend(paths, source=source, card=card)
     refusal = write_submission_files(submission, source=source, card=card)
     print_report(card.result, Console(highlight=False))
-    _say_where(paths, args, submission=submission, refusal=refusal)
+    _say_where(paths, submission=submission, refusal=refusal)
     return EXIT_DONE
 
 
@@ -198,13 +198,14 @@ def _blend_tables(args: argparse.Namespace) -> int:
     print_report(card.result, Console(highlight=False))
     for remark in source.remarks:
         print(f"remark      {remark}")
-    _say_where(paths, args, submission=paths.submission, refusal=refusal)
+    _say_where(paths, submission=paths.submission, refusal=refusal)
     return EXIT_DONE
 
 
-def _say_where(paths: BlendPaths, args: argparse.Namespace, *, submission: Path, refusal: str | None) -> None:
-    if args.trials:
-        print(f"studies     {paths.journal('cold')} and {paths.journal('warm').name} (optuna-dashboard opens them)")
+def _say_where(paths: BlendPaths, *, submission: Path, refusal: str | None) -> None:
+    if studies := [path for name in ("cold", "warm", "weights") if (path := paths.journal(name)).exists()]:
+        names = " and ".join([str(studies[0]), *(path.name for path in studies[1:])])
+        print(f"studies     {names} (optuna-dashboard opens them)")
     print(f"blend       {paths.summary}")
     print(f"submission  {submission}" if refusal is None else f"submission  not written: {refusal}")
     print(f"report      {paths.report}")

@@ -88,8 +88,8 @@ def score_blend(source: Source, wishes: BlendWishes | None = None, *, paths: Ble
     rows = LabelledRows(source.labels, source.folds, source.groups)
     stack = stack_members(source.tables("oof"))
     rule = _chain_rule(wishes, source, rows, paths)
-    chain = rule.fit(stack, rows, wishes.seed)
     folds = fit_folds(rule, stack, rows=rows, seed=wishes.seed)
+    chain = rule.fit(stack, rows, wishes.seed)  # last: the study that it keeps is the one of all rows
     fitted = decide_folds(folds, stack)
     tables = _blended(source, chain)
     scores = _scores(source, rows, wishes, chain=chain, fitted=fitted, tables=tables)

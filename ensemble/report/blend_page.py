@@ -92,7 +92,7 @@ def _tried(result: BlendResult) -> Markup:
         rules=tables.rule_table(result),
         label_rules=words.label_rules(choice),
         notes=words.search_notes(choice),
-        studies=any(rule.name.startswith("optuna_") for rule in result.rules),
+        studies=choice.combine == "optuna" or any(rule.name.startswith("optuna_") for rule in result.rules),
         n_members=len(result.members),
     )
 

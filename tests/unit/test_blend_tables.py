@@ -122,6 +122,23 @@ def test_nothing_old_lies_in_the_folder_and_folds_can_be_given_back(folder: Path
     assert not (out / "folds.csv").exists()
 
 
+def test_the_study_of_weights_is_that_of_all_rows(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    import optuna
+    from optuna.storages import JournalStorage
+    from optuna.storages.journal import JournalFileBackend
+
+    content = run(folder, "--combine", "optuna", "--trials", "12")
+    journal = folder / "out" / "optuna_weights.journal"
+    assert "optuna_weights.journal (optuna-dashboard opens them)" in capsys.readouterr().out
+    study = optuna.load_study(study_name=None, storage=JournalStorage(JournalFileBackend(str(journal))))
+    best = study.best_trial.user_attrs["weights"]
+    assert best["one"] != 0.5
+    found = 0.5 * np.array([best["one"], best["two"]]) + 0.25  # shrunk half-way to the mean
+    assert list(content["members"].values()) == pytest.approx(found.tolist())  # type: ignore[attr-defined]
+    run(folder)
+    assert not journal.exists()
+
+
 def test_members_can_be_named(folder: Path) -> None:
     assert run(folder, "two")["members"] == {"two": 1.0}
 
