@@ -61,6 +61,8 @@ def build_parser() -> argparse.ArgumentParser:
     )
     both.add_argument("--beta", type=float, default=None, metavar="B", help="of macro_fbeta")
     _add_rules(both)
+    both.add_argument("--match-fold-models", action="store_true", help="test rows: as many as one fold model calls")
+    both.add_argument("--match-test-rate", action="store_true", help="test rows: as many positive as in training")
     both.add_argument(
         "--trials", type=whole_number, default=100, metavar="N", help="of each Optuna study; 0: none (default: 100)"
     )
@@ -153,7 +155,17 @@ def _wishes(args: argparse.Namespace) -> BlendWishes:
     from ensemble.metric import Metric
 
     metric = Metric(args.metric) if args.beta is None else Metric(args.metric, args.beta)
-    return BlendWishes(metric, args.combine, args.thresholds, args.seed, args.trials, args.at_least_one, args.exclusive)
+    return BlendWishes(
+        metric,
+        args.combine,
+        args.thresholds,
+        args.seed,
+        args.trials,
+        at_least_one=args.at_least_one,
+        exclusive=args.exclusive,
+        correct_for_mean=args.match_fold_models,
+        match_test_rate=args.match_test_rate,
+    )
 
 
 def _blend(args: argparse.Namespace) -> int:

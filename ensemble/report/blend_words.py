@@ -147,7 +147,12 @@ def mark(result: BlendResult) -> str:
 
 def decided(choice: Choice) -> str:
     """How the blend's probabilities become labels."""
-    return "image by image, by expected F1" if choice.by_image else f"thresholds: {choice.thresholds_title}"
+    how = "image by image, by expected F1" if choice.by_image else f"thresholds: {choice.thresholds_title}"
+    if choice.test_thresholds_by is None:
+        return how
+    return (
+        f"{how}; the test rows by thresholds of their own, made of all test rows together ({choice.test_thresholds_by})"
+    )
 
 
 def gap_story(result: BlendResult) -> str:
