@@ -82,15 +82,16 @@ def compare(source: Source, chain: FittedChain, *, metric: Metric, groups: NDArr
             changed = int((decided != decisions["plain"]).sum())
             line += f"  {difference.gain:+.4f} ± {difference.standard_error:.4f}  ({changed} decisions changed)"
         yield line
-    yield "shares positive: training, holdout, fold models, mean | thresholds, F1: plain, fold models, training rate"
+    yield "shares positive: training, holdout, fold models, mean | thresholds: plain, fold models | F1: plain, change"
     rates = np.mean([decide(one, plain).mean(axis=0) for one in models], axis=0)
-    f1 = {name: class_f1(labels, decided) for name, decided in decisions.items()}
+    f1 = class_f1(labels, decisions["plain"])
     for number, name in enumerate(source.class_names):
         shares = (training_rates, np.nanmean(labels, axis=0), rates, decisions["plain"].mean(axis=0))
         told = "  ".join(f"{one[number]:8.4f}" for one in shares)
-        cuts = "  ".join(f"{one[number]:.4f}" for one in thresholds.values())
-        scores = "  ".join(f"{one[number]:.4f}" for one in f1.values())
-        yield f"{name[:16]:<16}{told}  | {cuts} | {scores}"
+        pair = [decisions[one][:, [number]] for one in ("fold models", "plain")]
+        change = paired_difference(Metric("macro_f1"), labels[:, [number]], *pair, groups=groups)
+        cuts = f"{plain[number]:.4f}  {thresholds['fold models'][number]:.4f}"
+        yield f"{name[:16]:<16}{told}  | {cuts} | {f1[number]:.4f}  {change.gain:+.4f} ± {change.standard_error:.4f}"
 
 
 if __name__ == "__main__":
