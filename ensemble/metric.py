@@ -32,7 +32,8 @@ PER_CLASS = ("macro_f1", "weighted_f1", "macro_fbeta")
 COUPLED = ("micro_f1", "sample_f1", "subset_accuracy")
 """Metrics for which the best decision of one class depends on those of the others."""
 METRIC_NAMES = (*PER_CLASS, *COUPLED)
-_ROW_WISE = ("sample_f1", "subset_accuracy")
+ROW_WISE = ("sample_f1", "subset_accuracy")
+"""Of these, the means over rows."""
 
 
 @dataclass(frozen=True)
@@ -84,7 +85,7 @@ class Metric:
         """What each row adds to the totals, shape (N, S). Arguments and errors as for ``score``."""
         truth = checked_labels(labels)
         decided = checked_decisions(decisions, truth.shape)
-        if self.name in _ROW_WISE:
+        if self.name in ROW_WISE:
             return _of_rows(self.name, truth, decided)
         positive, negative = truth == 1, truth == 0
         cells = (positive & decided, negative & decided, positive & ~decided, positive | negative)
@@ -92,7 +93,7 @@ class Metric:
 
     def from_totals(self, totals: NDArray[np.float64]) -> NDArray[np.float64]:
         """Scores, shape (B,), of B sums of row statistics, shape (B, S)."""
-        if self.name in _ROW_WISE:
+        if self.name in ROW_WISE:
             return np.where(totals[:, 1] > 0, totals[:, 0] / np.where(totals[:, 1] > 0, totals[:, 1], 1.0), np.nan)
         hits, false_alarms, misses, labelled = np.split(totals, 4, axis=1)
         if self.name == "micro_f1":

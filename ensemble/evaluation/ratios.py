@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ensemble.arrays import ArrayError
+from ensemble.evaluation.resampling import sums_of_groups
 from ensemble.evaluation.wilson import f_of_proportion, f_slope, share
 from ensemble.metric import PER_CLASS, Metric
 
@@ -112,15 +113,11 @@ def sums_by_group(statistics: NDArray[np.float64], groups: ArrayLike | None) -> 
     Raises:
         ArrayError: ``groups`` has another length, or there are fewer than two groups (rows, where there are none).
     """
-    owners = np.arange(len(statistics)) if groups is None else np.asarray(groups)
-    if owners.shape != statistics.shape[:1]:
-        raise ArrayError(f"groups: expected one of each of {len(statistics)} rows, got shape {owners.shape}")
-    order = np.argsort(owners, kind="stable")
-    starts = np.flatnonzero(np.append(True, owners[order][1:] != owners[order][:-1])[: len(owners)])
-    if len(starts) < 2:
+    sums = np.asarray(sums_of_groups(statistics, groups), dtype=np.float64)
+    if len(sums) < 2:
         what = "rows" if groups is None else "groups"
-        raise ArrayError(f"an interval needs at least 2 {what}, got {len(starts)}: one says nothing of how others vary")
-    return statistics if groups is None else np.asarray(np.add.reduceat(statistics[order], starts, axis=0))
+        raise ArrayError(f"an interval needs at least 2 {what}, got {len(sums)}: one says nothing of how others vary")
+    return sums
 
 
 def jackknife_scale(n_units: int) -> float:

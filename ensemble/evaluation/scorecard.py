@@ -26,7 +26,7 @@ from ensemble.oracle import oracle_macro_f1
 from ensemble.predictions import PredictionTable
 from ensemble.results import BlendResult, Choice, Rows, Scores
 from ensemble.runs import SPLITS, BlendPaths
-from ensemble.thresholds import ExactThresholds, decision_rule, rule_title
+from ensemble.thresholds import Decider, ExactThresholds, decision_rule, rule_title
 
 _JUDGED_EXACTLY_CELLS = 50_000
 """From so many labels on, ``auto`` compares combinations by exact thresholds: with many rows the rules agree."""
@@ -154,7 +154,7 @@ def _scores(
     return Scores(
         cross_fitted=metric.score(labels, fitted.decisions),
         in_sample=metric.score(labels, chain.decider(probabilities)),
-        at_half=metric.score(labels, probabilities >= 0.5),
+        at_half=metric.score(labels, Decider(np.full(labels.shape[1], 0.5), chain.decider.label_rules)(probabilities)),
         holdout=_holdout(source, wishes, chain, tables),
         cross_fitted_ci95=(whole.low, whole.high),
         test_interval95=_test_interval(source, rows, wishes, fitted=fitted, tables=tables),

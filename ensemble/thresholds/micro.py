@@ -11,7 +11,7 @@ Source: Dinkelbach, On nonlinear fractional programming (Management Science 13, 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,9 +21,6 @@ from numpy.typing import NDArray
 from ensemble.thresholds.calibration import Kind, calibrated
 from ensemble.thresholds.cuts import RankedClass, rank_classes
 from ensemble.thresholds.exact import NONE_POSITIVE
-
-Gains = Callable[[float], list[tuple[int, float]]]
-"""For a pooled score: the best number of selected rows of each class, and the positives among them."""
 
 
 @dataclass(frozen=True)

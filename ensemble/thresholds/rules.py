@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from ensemble.metric import Metric
+from ensemble.metric import ROW_WISE, Metric
 from ensemble.search import maximise
 from ensemble.thresholds.exact import exact_thresholds, global_threshold
 from ensemble.thresholds.objective import RowScoreOfThresholds, ScoreOfThresholds
@@ -132,6 +132,6 @@ class OptunaThresholds:
         names = self.class_names or [f"class {number}" for number in range(labels.shape[1])]
         seed = int(rng.integers(2**31))
         start = None if self.start is None else self.start.fit(labels, probabilities, groups, rng)
-        by_row = self.metric.name in ("sample_f1", "subset_accuracy")
+        by_row = self.metric.name in ROW_WISE
         objective = (RowScoreOfThresholds if by_row else ScoreOfThresholds)(labels, probabilities, self.metric)
         return maximise(objective, names, trials=self.trials, seed=seed, start=start, journal=self.journal)
