@@ -10,13 +10,13 @@ from numpy.typing import NDArray
 
 from ensemble.blending import COMBINATIONS, MemberStack, Source, combination_rule, stack_members
 from ensemble.curves import ClassCurve
+from ensemble.evaluation.blend_scores import blend_scores
 from ensemble.evaluation.cautions import better_alone, cautions, steep
 from ensemble.evaluation.chain import Chain, ChainRule, FittedChain, decide_folds, fit_folds
 from ensemble.evaluation.chooser import AutoChain, ChosenChain
 from ensemble.evaluation.classes import class_results
 from ensemble.evaluation.crossfit import CrossFit
 from ensemble.evaluation.curves import class_curves
-from ensemble.evaluation.intervals import population_interval, prediction_interval
 from ensemble.evaluation.member_scores import likeness_of, member_results
 from ensemble.evaluation.rows import LabelledRows
 from ensemble.evaluation.rules import blend_folds, candidates, try_rules
@@ -24,9 +24,9 @@ from ensemble.evaluation.unlabelled import flag_for_test_rows, thresholds_for_te
 from ensemble.evaluation.wishes import AUTO_NAME, BlendWishes, check_wishes
 from ensemble.oracle import oracle_macro_f1
 from ensemble.predictions import PredictionTable
-from ensemble.results import BlendResult, Choice, Rows, Scores
+from ensemble.results import BlendResult, Choice, Rows
 from ensemble.runs import SPLITS, BlendPaths
-from ensemble.thresholds import Decider, ExactThresholds, decision_rule, rule_title
+from ensemble.thresholds import ExactThresholds, decision_rule, rule_title
 
 _JUDGED_EXACTLY_CELLS = 50_000
 """From so many labels on, ``auto`` compares combinations by exact thresholds: with many rows the rules agree."""
@@ -92,11 +92,12 @@ def score_blend(source: Source, wishes: BlendWishes | None = None, *, paths: Ble
     chain = rule.fit(stack, rows, wishes.seed)  # last: the study that it keeps is the one of all rows
     fitted = decide_folds(folds, stack)
     tables = _blended(source, chain)
-    scores = _scores(source, rows, wishes, chain=chain, fitted=fitted, tables=tables)
+    scores = blend_scores(source, rows, wishes, chain=chain, fitted=fitted, tables=tables)
     blended = blend_folds(folds, stack, rows=rows, probabilities=tables["oof"].probabilities())
     tried = candidates(wishes, source.class_names, paths=paths)
     found = try_rules(tried, blended, wishes=wishes, cross_fitted=scores.cross_fitted, chosen=wishes.thresholds)
     curves = _curves(source, rows, wishes, chain=chain, fitted=fitted, probabilities=tables["oof"].probabilities())
+    steeply = steep(curves) if wishes.metric.splits_by_class else ()
     own = thresholds_for_test(source, wishes, chain=chain, tables=tables)
     classes = class_results(
         source.class_names,
@@ -117,11 +118,7 @@ def score_blend(source: Source, wishes: BlendWishes | None = None, *, paths: Ble
         best_possible=_best_possible(source, wishes),
         rules=tuple(found),
         classes=tuple(classes),
-        warnings=(
-            *cautions(source, rows=rows, classes=classes),
-            *(steep(curves) if wishes.metric.splits_by_class else ()),
-            *better_alone(members, scores),
-        ),
+        warnings=(*cautions(source, rows=rows, classes=classes), *steeply, *better_alone(members, scores)),
         class_weights=_class_weights(chain, stack),
         likeness=likeness_of(source, rows, wishes),
     )
@@ -139,28 +136,6 @@ def _chain_rule(wishes: BlendWishes, source: Source, rows: LabelledRows, paths: 
     return AutoChain(decide, metric=wishes.metric, judge=judge, seed=wishes.seed)
 
 
-def _scores(
-    source: Source,
-    rows: LabelledRows,
-    wishes: BlendWishes,
-    *,
-    chain: FittedChain,
-    fitted: CrossFit,
-    tables: Mapping[str, PredictionTable],
-) -> Scores:
-    metric, labels = wishes.metric, rows.labels
-    probabilities = tables["oof"].probabilities()
-    whole = population_interval(metric, labels, fitted.decisions, groups=rows.groups)
-    return Scores(
-        cross_fitted=metric.score(labels, fitted.decisions),
-        in_sample=metric.score(labels, chain.decider(probabilities)),
-        at_half=metric.score(labels, Decider(np.full(labels.shape[1], 0.5), chain.decider.label_rules)(probabilities)),
-        holdout=_holdout(source, wishes, chain, tables),
-        cross_fitted_ci95=(whole.low, whole.high),
-        test_interval95=_test_interval(source, rows, wishes, fitted=fitted, tables=tables),
-    )
-
-
 def _curves(
     source: Source,
     rows: LabelledRows,
@@ -172,36 +147,6 @@ def _curves(
 ) -> tuple[ClassCurve, ...]:
     names, beta = source.class_names, wishes.metric.beta
     return class_curves(names, rows, probabilities=probabilities, fitted=fitted, thresholds=chain.thresholds, beta=beta)
-
-
-def _holdout(
-    source: Source, wishes: BlendWishes, chain: FittedChain, tables: Mapping[str, PredictionTable]
-) -> float | None:
-    if source.holdout_labels is None or "holdout" not in tables:
-        return None
-    return wishes.metric.score(source.holdout_labels, chain.decider(tables["holdout"].probabilities()))
-
-
-def _test_interval(
-    source: Source,
-    rows: LabelledRows,
-    wishes: BlendWishes,
-    *,
-    fitted: CrossFit,
-    tables: Mapping[str, PredictionTable],
-) -> tuple[float, float] | None:
-    if "test" not in tables or not len(tables["test"]):
-        return None
-    n_groups = None if source.test_groups is None else len(np.unique(source.test_groups))
-    interval = prediction_interval(
-        wishes.metric,
-        rows.labels,
-        fitted.decisions,
-        test_rows=len(tables["test"]),
-        groups=rows.groups,
-        test_groups=n_groups,
-    )
-    return interval.low, interval.high
 
 
 def _blended(source: Source, chain: FittedChain) -> dict[str, PredictionTable]:
