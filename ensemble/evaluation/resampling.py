@@ -51,7 +51,7 @@ def sums_of_groups(values: NDArray[Any], groups: ArrayLike | None) -> NDArray[An
         return values
     members = np.asarray(groups)
     if members.shape != values.shape[:1]:
-        raise ArrayError(f"groups: expected one a row, shape {values.shape[:1]}, got {members.shape}")
+        raise ArrayError(f"groups: expected one a row, one of each of {len(values)} rows, got shape {members.shape}")
     order = np.argsort(members, kind="stable")
     starts = np.flatnonzero(np.r_[True, members[order][1:] != members[order][:-1]])[: len(members)]
     wide = np.float64 if values.dtype.kind == "f" else np.int64
