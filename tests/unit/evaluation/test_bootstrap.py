@@ -221,5 +221,5 @@ def test_what_cannot_be_resampled_is_refused() -> None:
         score_interval(labels, decisions, groups=np.zeros(N))
     with pytest.raises(ArrayError, match=r"and 1 resample, got 120 and 0"):
         score_interval(labels, decisions, n_resamples=0)
-    with pytest.raises(ArrayError, match=r"groups: expected one a row, shape \(120,\), got \(119,\)"):
+    with pytest.raises(ArrayError, match=r"groups: expected one a row, one of each of 120 rows, got shape \(119,\)"):
         score_interval(labels, decisions, groups=np.zeros(119))
