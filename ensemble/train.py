@@ -64,6 +64,9 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--seed", type=int, metavar="N", help="instead of the recipe's seed")
     parser.add_argument("--list", action="store_true", help="list the recipes that come with the package, and stop")
+    parser.add_argument(
+        "--verify", type=Path, metavar="RUN", help="check what a run folder holds against its stored hashes, and stop"
+    )
     parser.add_argument("--copy", metavar="NAME", help="copy one of them into ./recipes, and stop")
     return parser
 
@@ -74,9 +77,13 @@ def main(argv: Sequence[str]) -> int:
     args = parser.parse_args(argv)
     if args.list or args.copy:
         return _show_recipes(args.copy)
+    if args.verify is not None:
+        return _verify(args.verify)
     if args.recipe is None or args.all_folds == (args.fold is not None):
         parser.print_usage(sys.stderr)
-        sys.stderr.write("error: expected a recipe and either --fold K or --all-folds (or --list, or --copy NAME)\n")
+        sys.stderr.write(
+            "error: expected a recipe and either --fold K or --all-folds (or --list, --copy NAME, or --verify RUN)\n"
+        )
         return EXIT_BAD_INPUT
     return _train(args, argv)
 
@@ -93,6 +100,21 @@ def _show_recipes(copy: str | None) -> int:
         if before is not None and before.folder != recipe.folder:
             print()
         print(f"{recipe.name:<{width}}  {recipe.title}")
+    return EXIT_DONE
+
+
+def _verify(folder: Path) -> int:
+    from ensemble.errors import first_few, many
+    from ensemble.sealed import verify
+
+    found = verify(folder)
+    print(
+        f"{folder}: {many(found.checked, 'check')} passed; recipe, folds, tables and weights are as training left them"
+    )
+    if found.unsealed:
+        print(f"weights not checked, as the release that trained them stored no hash: {first_few(found.unsealed)}")
+    if found.unfinished:
+        print(f"unfinished: {first_few(found.unfinished)}")
     return EXIT_DONE
 
 

@@ -7,8 +7,8 @@ import numpy as np
 from ensemble.blending.align import join_members
 from ensemble.blending.source import Source
 from ensemble.blending.stack import MemberStack, stack_members
-from ensemble.blending.unchanged import read_fold_table
 from ensemble.errors import DataError
+from ensemble.sealed import read_fold_table
 
 
 def fold_stacks(source: Source, split: str) -> list[MemberStack]:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from ensemble.blending.unchanged import check_unchanged
 from ensemble.errors import AlignmentError, ArtefactError, DataError, first_few
 from ensemble.files import read_json, sha256_of_file
 from ensemble.predictions import PredictionTable, read_predictions
 from ensemble.runs import SPLITS, DatasetRuns, MemberPaths
+from ensemble.sealed import check_unchanged
 
 
 @dataclass(frozen=True, eq=False)

@@ -17,7 +17,7 @@ from ensemble.recipe.schema import (
     TrainingSettings,
     TransformSettings,
 )
-from ensemble.recipe.writing import dump_recipe, recipe_differences
+from ensemble.recipe.writing import dump_recipe, recipe_differences, recipe_hash, stored_recipe_hash
 
 __all__ = [
     "DataSettings",
@@ -32,4 +32,6 @@ __all__ = [
     "dump_recipe",
     "load_recipe",
     "recipe_differences",
+    "recipe_hash",
+    "stored_recipe_hash",
 ]

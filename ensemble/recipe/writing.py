@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
+from ensemble.errors import ArtefactError
+from ensemble.files import sha256_of_bytes
 from ensemble.recipe.schema import Recipe
-from ensemble.yaml_text import dump_yaml, flow_text
+from ensemble.yaml_text import dump_yaml, flow_text, load_yaml
 
 _NOT_SET = object()
+_TITLE = "# A resolved recipe: every key, defaults filled in.\n"
 
 
 def dump_recipe(recipe: Recipe, overrides: Sequence[str] = ()) -> str:
@@ -19,8 +23,27 @@ def dump_recipe(recipe: Recipe, overrides: Sequence[str] = ()) -> str:
         recipe: What to write.
         overrides: The ``--set`` values that went into it, noted in comments.
     """
-    notes = ["# A resolved recipe: every key, defaults filled in.", *map(_note, overrides)]
-    return "\n".join(notes) + "\n" + dump_yaml(recipe.model_dump(mode="json"))
+    notes = "".join(f"{_note(override)}\n" for override in overrides)
+    return _TITLE + notes + dump_yaml(recipe.model_dump(mode="json"))
+
+
+def recipe_hash(recipe: Recipe) -> str:
+    """Hex SHA-256 of everything in the recipe but where the data lies."""
+    return _hash_of(recipe.model_dump(mode="json"))
+
+
+def stored_recipe_hash(path: Path) -> str:
+    """``recipe_hash`` of a resolved recipe that was stored, by whichever release: later ones may know more keys.
+
+    Raises:
+        ArtefactError: It is missing, or no YAML.
+    """
+    return _hash_of(load_yaml(path, error=ArtefactError).data)
+
+
+def _hash_of(content: Mapping[str, Any]) -> str:
+    data = {**content.get("data", {}), "path": None}
+    return sha256_of_bytes((_TITLE + dump_yaml({**content, "data": data})).encode())
 
 
 def _note(override: str) -> str:

@@ -12,9 +12,9 @@ import numpy as np
 from ensemble.data.cache import ImageCache
 from ensemble.dataset import Dataset
 from ensemble.errors import ArtefactError, FoldError, TrainingDiverged
-from ensemble.files import locked, read_json, sha256_of_bytes, sha256_of_file, write_json
+from ensemble.files import locked, read_json, sha256_of_file, write_json
 from ensemble.folds import FoldFile
-from ensemble.recipe import Recipe, dump_recipe, load_recipe, recipe_differences
+from ensemble.recipe import Recipe, load_recipe, recipe_differences, recipe_hash
 from ensemble.runs import DatasetRuns, MemberPaths
 from ensemble.seeds import derive_seed
 from ensemble.training.checkpoint import PIXELS
@@ -56,8 +56,7 @@ class Member:
     @property
     def recipe_hash(self) -> str:
         """Of everything in the recipe but where the data lies."""
-        data = self.recipe.data.model_copy(update={"path": None})
-        return sha256_of_bytes(dump_recipe(self.recipe.model_copy(update={"data": data})).encode())
+        return recipe_hash(self.recipe)
 
     def facts(self, fold: int) -> dict[str, str | int]:
         """What a checkpoint of this fold must agree with."""
@@ -212,6 +211,7 @@ def _run_facts(member: Member, fold: int, outcome: FoldOutcome, started: float) 
         "train_images_per_second": float(np.median([row.train_images_per_second for row in outcome.rows])),
         **dataclasses.asdict(outcome.network),
         "table_sha256": {split: sha256_of_file(paths.table(split)) for split in outcome.logits},
+        "weights_sha256": sha256_of_file(paths.weights),
         **describe_run(member.hardware, member.command, seed=member.recipe.seed, started=started),
     }
 
