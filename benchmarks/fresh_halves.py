@@ -18,7 +18,7 @@ and scored on the other half; then the other way round. This is repeated, and ev
   standard error over repeats (both directions of a repeat count as one). It says how well the mean over divisions of
   *these* rows is known, not how another sample of rows would have come out.
 
-Combinations: ``best`` (the member with the best score at 0.5 on the fitting half), ``mean``, and those of
+Combinations: ``best`` (the member with the best score at 0.5 on the fitting half), ``mean``, ``auto``, and those of
 ``ensemble.blending.combination_rule``. Rules: those of ``ensemble.thresholds.threshold_rule`` (``half`` is ``fixed``,
 at 0.5), and ``prototype``, the average of three rules that ``auto`` grew out of.
 """
@@ -42,6 +42,8 @@ from ensemble.blending.combine import mean_of_probabilities, uniform_weights
 from ensemble.blending.rules import Combination, CombinationRule
 from ensemble.blending.stack import MemberStack, stack_members
 from ensemble.errors import DataError, EnsembleError, first_few
+from ensemble.evaluation import AutoChain, LabelledRows
+from ensemble.folds import stratified_group_folds
 from ensemble.metric import METRIC_NAMES, Metric
 from ensemble.predictions import PredictionTable
 from ensemble.tables import number_column, read_table
@@ -111,12 +113,26 @@ class Best:
         return Fixed(np.eye(len(scores))[int(np.argmax(scores))])
 
 
+@dataclass(frozen=True)
+class Auto:
+    """What ``blend`` chooses inside the fitting half, with 5 folds of its own and the thresholds ``auto``."""
+
+    metric: Metric
+    name: str = "auto"
+
+    def fit(
+        self, stack: MemberStack, labels: NDArray[np.float64], groups: NDArray[np.str_] | None, rng: np.random.Generator
+    ) -> Combination:
+        """Choose, cross-fitted."""
+        seed = int(rng.integers(2**31))
+        folds = stratified_group_folds(labels, groups, n_folds=5, seed=seed)
+        chain = AutoChain(threshold_rule("auto", metric=self.metric), metric=self.metric)
+        return chain.fit(stack, LabelledRows(labels, folds, groups), seed).combination
+
+
 def combination(name: str, metric: Metric) -> CombinationRule:
-    if name in ("mean", "best"):
-        return Mean() if name == "mean" else Best(metric)
-    if not hasattr(blending, "combination_rule"):
-        raise DataError(f"combination: expected mean or best, got {name!r}")
-    return blending.combination_rule(name, metric=metric)
+    ours = {"mean": Mean(), "best": Best(metric), "auto": Auto(metric)}
+    return ours[name] if name in ours else blending.combination_rule(name, metric=metric)
 
 
 def rule(name: str, metric: Metric) -> ThresholdRule:
