@@ -26,7 +26,7 @@ def make_rows(n: int, *, labels: np.ndarray | None = None) -> ImageRows:
     images = rng.integers(0, 256, (n, SIZE, SIZE), dtype=np.uint8)
     if labels is None:
         labels = (images[:, :2, 0] > 127).astype(np.float32)
-    return ImageRows(SimpleNamespace(images=images), np.arange(n, dtype=np.int64), labels)  # type: ignore[arg-type]
+    return ImageRows(SimpleNamespace(images=images, gather=images.__getitem__), np.arange(n, dtype=np.int64), labels)  # type: ignore[arg-type]
 
 
 def make_loader(rows: ImageRows, batch_size: int = 4) -> BatchLoader:
