@@ -19,6 +19,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Self
 
+_MOST_PROBLEMS = 30
+
 EXIT_DONE = 0
 EXIT_FAILED = 1
 EXIT_BAD_INPUT = 2
@@ -32,7 +34,7 @@ class EnsembleError(Exception):
 
     @classmethod
     def gather(cls, headline: str, problems: Sequence[str]) -> Self:
-        """One error out of several problems, so that a user mends all of them in one go.
+        """One error out of several problems, so that a user mends all of them in one go; very many are cut short.
 
         Args:
             headline: What was looked at, e.g. ``"train_labels.csv cannot be used"``.
@@ -40,8 +42,11 @@ class EnsembleError(Exception):
         """
         if len(problems) == 1:
             return cls(f"{headline}: {problems[0]}")
-        listed = "\n".join(f"  {number}. {problem}" for number, problem in enumerate(problems, start=1))
-        return cls(f"{headline}, {len(problems)} problems:\n{listed}")
+        shown = [f"  {number}. {problem}" for number, problem in enumerate(problems[:_MOST_PROBLEMS], start=1)]
+        if more := len(problems) - len(shown):
+            shown.append(f"  … and {more:,} more")
+        listed = "\n".join(shown)
+        return cls(f"{headline}, {len(problems):,} problems:\n{listed}")
 
 
 class RecipeError(EnsembleError):

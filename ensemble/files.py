@@ -49,7 +49,7 @@ def atomic_write(path: Path) -> Iterator[BinaryIO]:
                 stream.flush()
                 os.fsync(stream.fileno())
             temporary.replace(path)
-            _sync_folder(path.parent)
+            sync_folder(path.parent)
     finally:
         with suppress(OSError):  # a read-only disk refuses even to remove what is not there
             temporary.unlink(missing_ok=True)
@@ -77,7 +77,7 @@ def remove_leftovers(folder: Path) -> None:
         left.unlink(missing_ok=True)
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
     """A rename is only on disk once its folder is."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:

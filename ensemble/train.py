@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from ensemble.dataset import Dataset
     from ensemble.folds import FoldFile
     from ensemble.recipe import Recipe
-    from ensemble.runs import DatasetRuns
     from ensemble.stopping import StopRequest
     from ensemble.training.job import Hardware, Pacing
     from ensemble.training.member import Member
@@ -106,6 +105,7 @@ def _prepare(
     from ensemble.training.start import check_start
 
     path = _data_path(args, recipe)
+    _refuse_cache_in(path, args.cache)
     hardware = _hardware(args, recipe)
     whole = read_dataset(path)
     n_classes, title = len(whole.class_names), str(args.recipe)
@@ -121,7 +121,7 @@ def _prepare(
     if args.overwrite or not all(paths.fold(fold).run.exists() for fold in wanted):
         fetch_weights(recipe, n_classes=n_classes, title=title)
     print_start(console, dataset, planned, hardware, results=runs.folder)
-    cache = _open_cache(runs, dataset, recipe, console)
+    cache = _open_cache(args.cache or runs.cache, dataset, recipe, console)
     dataset, folds = open_folds(runs, whole, wish, planned=planned)
     return Member(recipe, dataset, folds, cache, runs, paths, hardware, command, overrides)
 
@@ -136,6 +136,17 @@ def _data_path(args: argparse.Namespace, recipe: Recipe) -> Path:
             f"{args.recipe}: data.path is not set. Set it, or give --data DIR.\n{expected_layout(Path('DIR'))}"
         )
     return path
+
+
+def _refuse_cache_in(dataset: Path, cache: Path | None) -> None:
+    from ensemble.errors import DataError
+    from ensemble.runs import check_folder
+
+    if cache is None:
+        return
+    check_folder(cache, "--cache")
+    if cache.resolve().is_relative_to(dataset.resolve()):
+        raise DataError(f"--cache {cache}: it lies in the dataset's folder {dataset}, which is only read. Name another")
 
 
 def _hardware(args: argparse.Namespace, recipe: Recipe) -> Hardware:
@@ -166,7 +177,7 @@ def _wanted_folds(args: argparse.Namespace, folds: FoldFile) -> list[int]:
     return [args.fold]
 
 
-def _open_cache(runs: DatasetRuns, dataset: Dataset, recipe: Recipe, console: Console) -> ImageCache:
+def _open_cache(folder: Path, dataset: Dataset, recipe: Recipe, console: Console) -> ImageCache:
     from rich.progress import Progress
 
     from ensemble.data.cache import build_cache
@@ -176,7 +187,7 @@ def _open_cache(runs: DatasetRuns, dataset: Dataset, recipe: Recipe, console: Co
     with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task("decoding images", total=None)
         return build_cache(
-            runs.cache,
+            folder,
             dataset.path,
             [file for part in files for file in part],
             image_size=recipe.data.image_size,

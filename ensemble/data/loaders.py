@@ -77,7 +77,7 @@ class _Batches(Dataset[Batch]):
 
     def __getitem__(self, key: BatchKey) -> Batch:
         index = self._rows.index[key.positions]
-        images = _as_network_input(self._rows.cache.images[index])
+        images = _as_network_input(self._rows.cache.gather(index))
         if self._augmentation is not None:
             images = np.stack(
                 [

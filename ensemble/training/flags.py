@@ -35,6 +35,9 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--runs", type=Path, default=Path("runs"), metavar="DIR", help="where results go (default: runs)"
     )
+    parser.add_argument(
+        "--cache", type=Path, metavar="DIR", help="where decoded images go (default: runs/<dataset>/cache)"
+    )
     parser.add_argument("--name", metavar="NAME", help="the member's name (default: the recipe file's)")
     parser.add_argument("--folds", type=Path, metavar="FILE", help="a fold file of your own: image_id, fold[, group]")
     parser.add_argument(

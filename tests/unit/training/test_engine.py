@@ -36,7 +36,8 @@ def make_rows(n: int, *, labels: np.ndarray | None = None) -> ImageRows:
     if labels is None:
         labels = (images[:, :2, 0] > 127).astype(np.float32)
     files = np.array([f"{number:02}.png" for number in range(n)])
-    return ImageRows(SimpleNamespace(images=images, image_files=files), np.arange(n, dtype=np.int64), labels)  # type: ignore[arg-type]
+    cache = SimpleNamespace(images=images, gather=images.__getitem__, image_files=files)
+    return ImageRows(cache, np.arange(n, dtype=np.int64), labels)  # type: ignore[arg-type]
 
 
 def make_loader(rows: ImageRows, batch_size: int = 4) -> BatchLoader:
