@@ -8,7 +8,10 @@
     ├── FoldError          folds that do not fit the dataset, the recipe or one another
     ├── AlignmentError     prediction tables that do not belong together
     ├── ArtefactError      a file that we wrote (or should have) is missing, damaged or of another version
-    └── TrainingDiverged   a loss stopped being finite
+    ├── StorageError       a disk is full, read-only or gone
+    ├── TrainingDiverged   a loss stopped being finite
+    ├── WorkerDied         a data worker process was killed
+    └── Unfinished         stopped on request: the same command goes on
 """
 
 from __future__ import annotations
@@ -80,6 +83,24 @@ class TrainingDiverged(EnsembleError):  # noqa: N818 - an event, named as the fi
     """A training loss stopped being finite."""
 
     exit_code = EXIT_FAILED
+
+
+class StorageError(EnsembleError):
+    """Something cannot be written: the disk is full or read-only, or the folder has been removed."""
+
+    exit_code = EXIT_FAILED
+
+
+class WorkerDied(EnsembleError):  # noqa: N818 - an event, as the one above
+    """A process that prepares batches was killed, most often for want of memory."""
+
+    exit_code = EXIT_FAILED
+
+
+class Unfinished(EnsembleError):  # noqa: N818 - an event
+    """Work was stopped on request, cleanly: a signal or the time limit. The same command goes on."""
+
+    exit_code = EXIT_UNFINISHED
 
 
 def quoted(text: str, longest: int = 100) -> str:
