@@ -125,7 +125,7 @@ def random_rows(n: int, size: int) -> Any:
     noise = [cv2.GaussianBlur(rng.random((size, size), np.float32), (0, 0), size / 16) for _ in range(n)]
     images = np.stack([cv2.normalize(one, None, 0, 255, cv2.NORM_MINMAX).astype(np.uint8) for one in noise])
     labels = (rng.random((n, N_CLASSES)) < 0.4).astype(np.float32)
-    return ImageRows(SimpleNamespace(images=images), np.arange(n, dtype=np.int64), labels)
+    return ImageRows(SimpleNamespace(images=images, gather=images.__getitem__), np.arange(n, dtype=np.int64), labels)
 
 
 def loader_of(recipe: Any, rows: Any) -> Any:

@@ -14,6 +14,9 @@ from ensemble.errors import DataError
 
 Pixels = NDArray[np.uint8] | NDArray[np.uint16]
 
+# To be raised with every change that gives other pixels of the same file: caches of before are then not used any more.
+_PIXELS_VERSION = 1
+
 # cv2 writes to stderr of damaged files, without their names; the errors here name them. A user's own wish stands.
 if "OPENCV_LOG_LEVEL" not in os.environ:
     cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from ensemble.dataset.ids import IMAGE_ENDINGS, is_fit, split_ending
 from ensemble.dataset.labels import IdTable
+from ensemble.dataset.spelling import why_not
 from ensemble.errors import many, quoted
 from ensemble.tables import shortened
 
@@ -21,9 +22,10 @@ _MOST_SEARCHED = 200_000
 
 @dataclass
 class _Listing:
-    """The images in one folder: stem to file names, and which of the names are links that lead out."""
+    """The images in one folder: stem to file names, and which of these are links that lead out; and its sub-folders."""
 
     names: dict[str, list[str]] = field(default_factory=dict)
+    folders: list[str] = field(default_factory=list)
     leading_out: set[str] = field(default_factory=set)
 
 
@@ -64,6 +66,22 @@ class ImageIndex:
                 else:
                     found.append(_joined(image_folder, parent, match))
         return list(dict.fromkeys(found)), leading_out
+
+    def files(self, image_folders: Sequence[str]) -> Iterator[str]:
+        """All image files, relative to the dataset's folder; a file may come twice.
+
+        Folders of images are looked through to their ends; of the dataset's folder itself, where images may lie beside
+        the tables, only the files in it. Links to folders are not followed.
+        """
+        for image_folder in image_folders:
+            parents = [""]
+            while parents:
+                parent = parents.pop()
+                listing = self._listing(image_folder, parent)
+                for names in listing.names.values():
+                    yield from (_joined(image_folder, parent, name) for name in names)
+                if image_folder != ".":
+                    parents += [_joined(parent, name) for name in listing.folders]
 
     def stems(self) -> set[str]:
         """The names, without ending, of all images that were listed."""
@@ -112,6 +130,8 @@ class ImageIndex:
         with os.scandir(folder) as entries:
             for entry in entries:
                 stem, ending = split_ending(entry.name)
+                if entry.is_dir(follow_symlinks=False):
+                    listing.folders.append(entry.name)
                 if not ending or not _is_file(entry):
                     continue
                 listing.names.setdefault(stem, []).append(entry.name)
@@ -175,7 +195,7 @@ def find_images(
         problems.append(
             f"{table.name}: {_share(missing, table)} missing: {shortened(missing)}. "
             f"{index.describe(image_folders)} for the id, and for the id with {' '.join(IMAGE_ENDINGS)}. "
-            f"{_remedy(index, lost[0])}"
+            f"{_remedy(index, lost)}"
         )
     if outside:
         problems.append(
@@ -196,13 +216,16 @@ def _share(some: Sequence[str], table: IdTable) -> str:
     return f"{len(some)} of its {many(len(table), 'image')} {'is' if len(some) == 1 else 'are'}"
 
 
-def _remedy(index: ImageIndex, image_id: str) -> str:
-    """What to do about missing images, of which ``image_id`` is the first."""
-    elsewhere = index.elsewhere(image_id)
+def _remedy(index: ImageIndex, lost: Sequence[str]) -> str:
+    """What to do about missing images with these ids."""
+    names = [split_ending(image_id.rpartition("/")[2])[0] for image_id in lost]
+    if spelling := why_not(names, index.stems() - set(names)):
+        return f"There are images of nearly these names{spelling}. Correct the ids, or rename the files"
+    elsewhere = index.elsewhere(lost[0])
     if elsewhere is None:
         return "Put the files there, or name their folder in dataset.yaml (images: FOLDER)"
     return (
-        f"For {quoted(image_id)} there is {elsewhere}: name the folder in dataset.yaml (images: "
+        f"For {quoted(lost[0])} there is {elsewhere}: name the folder in dataset.yaml (images: "
         f"{os.path.dirname(elsewhere)}), or write the ids with the sub-folder before them"  # noqa: PTH120 - no path yet
     )
 

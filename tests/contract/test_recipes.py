@@ -113,7 +113,9 @@ def test_one_step_at_48_pixels_is_finite_and_moves_every_weight(found: RecipeFil
     recipe = load(found, f"data.image_size={SIDE}", "model.pretrained=false", f"training.batch_size={BATCH}")
     hardware = Hardware(torch.device("cpu"), choose_precision("float32", torch.device("cpu")), workers=0, threads=1)
     images = np.random.default_rng(0).integers(0, 256, (BATCH, SIDE, SIDE), dtype=np.uint8)
-    rows = ImageRows(SimpleNamespace(images=images), np.arange(BATCH, dtype=np.int64), labels_of_rows())  # type: ignore[arg-type]
+    rows = ImageRows(
+        SimpleNamespace(images=images, gather=images.__getitem__), np.arange(BATCH, dtype=np.int64), labels_of_rows()
+    )  # type: ignore[arg-type]
     augmentation = build_augmentation(recipe.augment, (SIDE, SIDE)) if recipe.augment else None
     loader = training_loader(rows, batch_size=BATCH, seed=0, augmentation=augmentation, workers=0, pin=False)
     torch.manual_seed(0)

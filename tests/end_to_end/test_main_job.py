@@ -206,8 +206,11 @@ def test_an_interrupted_fold_goes_on_and_ends_byte_equal(
         assert (member(tmp_path) / name).read_bytes() == (member(trained) / name).read_bytes()
 
 
-def test_workers_change_no_byte(trained: Path, dataset: Path, tmp_path: Path) -> None:
-    assert run_train(tmp_path, dataset, "--fold", "0", "--workers", "2") == 0
+def test_workers_and_the_place_of_the_cache_change_no_byte(trained: Path, dataset: Path, tmp_path: Path) -> None:
+    cache = tmp_path / "elsewhere"
+    assert run_train(tmp_path, dataset, "--fold", "0", "--workers", "2", "--cache", str(cache)) == 0
+    assert list(cache.glob("*/images.npy"))
+    assert not (tmp_path / "runs" / "phantoms" / "cache").exists()
     name = Path("fold_0") / "oof.parquet"
     assert (member(tmp_path) / name).read_bytes() == (member(trained) / name).read_bytes()
 
@@ -287,11 +290,13 @@ def test_epoch_rows_survive_a_checkpoint() -> None:
         ),
         (["--fold", "0", "--set", "model.pretrained=nowhere.pth"], "nowhere.pth is no file"),
         (["--fold", "0", "--folds", "nowhere.csv"], "nowhere.csv"),
+        (["--fold", "0", "--cache", "{dataset}/cache"], "lies in the dataset's folder .*, which is only read"),
+        (["--fold", "0", "--cache", "{dataset}/train_labels.csv"], "--cache .*: expected a folder, .* is a file"),
     ],
 )
 def test_what_is_refused_fixes_nothing(dataset: Path, tmp_path: Path, flags: list[str], said: str) -> None:
     with pytest.raises(EnsembleError, match=said):
-        run_train(tmp_path, dataset, *flags)
+        run_train(tmp_path, dataset, *(flag.format(dataset=dataset) if "{d" in flag else flag for flag in flags))
     assert not (tmp_path / "runs" / "phantoms" / "folds.csv").exists()
     assert not member(tmp_path).exists()
 

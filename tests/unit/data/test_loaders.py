@@ -6,8 +6,8 @@ import multiprocessing
 import os
 import signal
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
@@ -116,11 +116,8 @@ def test_evaluation_keeps_a_last_batch_of_one() -> None:
 
 
 def test_sixteen_bit_images_come_as_float(rows: ImageRows) -> None:
-    @dataclass
-    class Cache:
-        images: np.ndarray
-
-    deep = ImageRows(Cache(np.full((2, 4, 4), 65535, np.uint16)), np.arange(2), rows.labels[:2])  # type: ignore[arg-type]
+    cache = SimpleNamespace(gather=np.full((2, 4, 4), 65535, np.uint16).__getitem__)
+    deep = ImageRows(cache, np.arange(2), rows.labels[:2])  # type: ignore[arg-type]
     (batch,) = evaluation_loader(deep, batch_size=2, workers=0, pin=False).epoch(0)
     assert batch.images.dtype == torch.float32
     assert float(batch.images.max()) == 1.0

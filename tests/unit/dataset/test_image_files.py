@@ -55,6 +55,17 @@ def test_two_ids_of_one_file_are_refused(make):
         read_dataset(make(_train("a.PNG", "a.png"), ["images/a.png"]))
 
 
+def test_images_without_an_id_are_listed(make):
+    more = ["images/g.png", "images/p1/h.tif", "images/i.txt", "j.png", "notes/k.png", "images/.hidden"]
+    images = [*(f"images/{name}.png" for name in "abcde"), "images/f.JPG", *more]
+    data = read_dataset(make(images=images))
+    assert data.images_without_id == ("images/g.png", "images/p1/h.tif", "j.png")
+    assert data.describe_images_without_id() == (
+        "3 images without an id in any table: 'images/g.png', 'images/p1/h.tif', 'j.png'"
+    )
+    assert read_dataset(make(), images=False).images_without_id == ()
+
+
 def test_folders_and_foreign_files_are_no_images(make):
     folder = make(_train("a", "b"), ["images/a.png/x", "images/b.txt"])
     with pytest.raises(DataError, match="2 of its 2 images are missing"):
@@ -115,6 +126,25 @@ def test_a_very_long_id_is_shown_cut(make):
     assert len(str(caught.value)) < 1000
 
 
+@pytest.mark.parametrize(
+    ("image", "image_id", "difference"),
+    [
+        ("a.png", "A", "upper and lower case"),
+        ("007.png", "7", "zeros in front"),
+        ("a.png", "a.dcm", "file endings"),
+        ("7.png", "7.0", "'.0' at the end"),
+        ("a.png", " a", "spaces around them"),
+        ("a_1.png", "a-1", "'-' and '_'"),
+        ("\u00fc.png", "u\u0308", "accents in two pieces"),
+        ("a.png", "\u200ba", "cannot be seen"),
+    ],
+)
+def test_ids_that_are_spelled_otherwise_than_the_files(make, image, image_id, difference):
+    tables = {"train_labels.csv": f"id,one\n{image_id},1\n", "val_labels.csv": None, "sample_submission.csv": None}
+    with pytest.raises(DataError, match=f"1 of its 1 image is missing(.|\n)*They differ by .*{difference}"):
+        read_dataset(make(tables, images=[f"images/{image}", "images/other.png"]))
+
+
 def test_the_folder_and_its_image_folders_may_be_links(make, tmp_path):
     folder = make(_train("a", "p/b"), ())
     store = tmp_path / "store"
@@ -135,7 +165,7 @@ def test_every_folder_is_listed_once(make, monkeypatch):
     scandir = os.scandir
     monkeypatch.setattr("ensemble.dataset.image_files.os.scandir", lambda path: listings.append(path) or scandir(path))
     read_dataset(folder)
-    assert sorted(path.name for path in listings) == ["p0", "p1", "p2"]
+    assert sorted(path.name for path in listings) == ["images", "p0", "p1", "p2", "set"]
 
 
 @pytest.mark.parametrize(
