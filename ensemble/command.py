@@ -23,8 +23,10 @@ def run_command(main: Callable[[Sequence[str]], int]) -> int:
         return main(sys.argv[1:])
     except EnsembleError as error:
         return _fail(str(error), error.exit_code)
-    except KeyboardInterrupt:
-        return _fail("interrupted; what is finished is kept, and the same command goes on from there", EXIT_UNFINISHED)
+    except KeyboardInterrupt as interrupt:
+        by = f" by {interrupt}" if str(interrupt) else ""
+        said = f"interrupted{by}; what is finished is kept, and the same command goes on from there"
+        return _fail(said, EXIT_UNFINISHED)
     except BrokenPipeError:
         # The reader of our output (head, less) has gone. Python would fail once more when it flushes at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -61,5 +63,5 @@ def _interrupt(_signal: int, _frame: FrameType | None) -> None:
 
 def _fail(message: str, exit_code: int) -> int:
     sys.stdout.flush()
-    sys.stderr.write(f"error: {message}\n")
+    sys.stderr.write(f"{'unfinished' if exit_code == EXIT_UNFINISHED else 'error'}: {message}\n")
     return exit_code

@@ -8,13 +8,18 @@
     ├── FoldError          folds that do not fit the dataset, the recipe or one another
     ├── AlignmentError     prediction tables that do not belong together
     ├── ArtefactError      a file that we wrote (or should have) is missing, damaged or of another version
-    └── TrainingDiverged   a loss stopped being finite
+    ├── StorageError       a disk is full, read-only or gone
+    ├── TrainingDiverged   a loss stopped being finite
+    ├── WorkerDied         a data worker process was killed
+    └── Unfinished         stopped on request: the same command goes on
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from typing import Self
+
+_MOST_PROBLEMS = 30
 
 EXIT_DONE = 0
 EXIT_FAILED = 1
@@ -29,7 +34,7 @@ class EnsembleError(Exception):
 
     @classmethod
     def gather(cls, headline: str, problems: Sequence[str]) -> Self:
-        """One error out of several problems, so that a user mends all of them in one go.
+        """One error out of several problems, so that a user mends all of them in one go; very many are cut short.
 
         Args:
             headline: What was looked at, e.g. ``"train_labels.csv cannot be used"``.
@@ -37,8 +42,11 @@ class EnsembleError(Exception):
         """
         if len(problems) == 1:
             return cls(f"{headline}: {problems[0]}")
-        listed = "\n".join(f"  {number}. {problem}" for number, problem in enumerate(problems, start=1))
-        return cls(f"{headline}, {len(problems)} problems:\n{listed}")
+        shown = [f"  {number}. {problem}" for number, problem in enumerate(problems[:_MOST_PROBLEMS], start=1)]
+        if more := len(problems) - len(shown):
+            shown.append(f"  … and {more:,} more")
+        listed = "\n".join(shown)
+        return cls(f"{headline}, {len(problems):,} problems:\n{listed}")
 
 
 class RecipeError(EnsembleError):
@@ -75,6 +83,24 @@ class TrainingDiverged(EnsembleError):  # noqa: N818 - an event, named as the fi
     """A training loss stopped being finite."""
 
     exit_code = EXIT_FAILED
+
+
+class StorageError(EnsembleError):
+    """Something cannot be written: the disk is full or read-only, or the folder has been removed."""
+
+    exit_code = EXIT_FAILED
+
+
+class WorkerDied(EnsembleError):  # noqa: N818 - an event, as the one above
+    """A process that prepares batches was killed, most often for want of memory."""
+
+    exit_code = EXIT_FAILED
+
+
+class Unfinished(EnsembleError):  # noqa: N818 - an event
+    """Work was stopped on request, cleanly: a signal or the time limit. The same command goes on."""
+
+    exit_code = EXIT_UNFINISHED
 
 
 def quoted(text: str, longest: int = 100) -> str:

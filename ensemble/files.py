@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import hashlib
 import json
@@ -9,13 +10,21 @@ import os
 import re
 import unicodedata
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 from uuid import uuid4
 
-from ensemble.errors import ArtefactError
+from ensemble.errors import ArtefactError, StorageError
 
+_REMEDIES = {
+    errno.ENOSPC: "Make room on that disk",
+    errno.EDQUOT: "Make room within your quota there",
+    errno.EROFS: "That disk is read-only: choose another place",
+    errno.EACCES: "Choose a place that you may write to",
+    errno.EPERM: "Choose a place that you may write to",
+    errno.ENOENT: "Its folder has been removed: see to it that it stays",
+}
 _ANEW = "Put an undamaged copy back, or remove it and run the command that wrote it again"
 
 
@@ -27,18 +36,45 @@ def atomic_write(path: Path) -> Iterator[BinaryIO]:
 
     Args:
         path: The final name. Its folder is made if it is missing.
+
+    Raises:
+        StorageError: The disk is full, read-only or gone.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{uuid4().hex}.tmp")
     try:
-        with temporary.open("xb") as stream:
-            yield stream
-            stream.flush()
-            os.fsync(stream.fileno())
-        temporary.replace(path)
-        sync_folder(path.parent)
+        with storage_errors(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with temporary.open("xb") as stream:
+                yield stream
+                stream.flush()
+                os.fsync(stream.fileno())
+            temporary.replace(path)
+            sync_folder(path.parent)
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):  # a read-only disk refuses even to remove what is not there
+            temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def storage_errors(path: Path) -> Iterator[None]:
+    """Turn the system's refusals into one error that names ``path``: a failed write knows no file's name.
+
+    Raises:
+        StorageError: The block raised an OSError.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise StorageError(
+            f"{path}: it cannot be written ({error.strerror or error}). What was there before is as it was. "
+            f"{_REMEDIES.get(error.errno or 0, 'See to it')}, and give the same command again"
+        ) from error
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Remove the temporary files of writers that were killed. To be called under the lock of ``folder``."""
+    for left in folder.glob(".*.tmp"):
+        left.unlink(missing_ok=True)
 
 
 def sync_folder(folder: Path) -> None:
@@ -89,8 +125,33 @@ def sha256_of_file(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
+class HeldLock:
+    """A lock file that this process holds."""
+
+    def __init__(self, path: Path, stream: BinaryIO) -> None:
+        self._path = path
+        self._stream = stream
+
+    def check(self) -> None:
+        """See that the file is still where it was: where it was removed, another process may hold a new one.
+
+        Raises:
+            StorageError: It was removed or replaced.
+        """
+        held = os.fstat(self._stream.fileno())
+        try:
+            there = self._path.stat()
+        except OSError:
+            there = None
+        if there is None or (there.st_dev, there.st_ino) != (held.st_dev, held.st_ino):
+            raise StorageError(
+                f"{self._path.parent} was removed or replaced while this process worked there; nothing more was "
+                "written to it. Give the same command again to start it anew"
+            )
+
+
 @contextmanager
-def locked(path: Path, *, wait: bool = False) -> Iterator[None]:
+def locked(path: Path, *, wait: bool = False) -> Iterator[HeldLock]:
     """Hold the lock file ``path`` while the block runs.
 
     POSIX ``lockf``, not ``flock``: a forked data worker does not inherit it, so it dies with its owner.
@@ -101,16 +162,22 @@ def locked(path: Path, *, wait: bool = False) -> Iterator[None]:
 
     Raises:
         ArtefactError: Another process holds the lock, and ``wait`` is false.
+        StorageError: No file can be made there.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("ab") as stream:
+    with storage_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        stream = path.open("ab")
+    with stream:
         try:
-            fcntl.lockf(stream, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-        except OSError as error:
+            with storage_errors(path):
+                fcntl.lockf(stream, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        except StorageError as error:
+            if not isinstance(error.__cause__, BlockingIOError | PermissionError):
+                raise
             raise ArtefactError(
                 f"{path.parent} is in use by another process. Wait for it to end, or stop it; nothing was changed"
             ) from error
-        yield
+        yield HeldLock(path, stream)
 
 
 def folder_name(name: str) -> str:

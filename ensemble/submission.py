@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from ensemble.errors import ArtefactError, DataError, first_few
 from ensemble.files import write_text
-from ensemble.tables import TextTable, read_table, read_text
+from ensemble.tables import TextTable, read_table
+from ensemble.text_files import read_text
 
 _BYTE_ORDER_MARK = "\ufeff"
 _LINE_END = re.compile(r"\r\n|\n|\r")

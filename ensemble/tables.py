@@ -1,14 +1,14 @@
 """The one reader of CSV files that people bring.
 
 Everything stays text, exactly as it stands in the file: ``007`` keeps its zeros and ``NA`` is a name. Comma,
-semicolon and tab are told apart by the header; a byte-order mark, Windows line ends and blank lines do no harm.
+semicolon and tab are told apart by the header; a byte-order mark, Windows line ends and blank lines do no harm, nor do
+spaces between a separator and a quote.
 """
 
 from __future__ import annotations
 
 import csv
 import io
-import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,13 +17,14 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ensemble.errors import DataError, first_few
+from ensemble.errors import DataError, first_few, many, quoted
+from ensemble.text_files import read_text
 
 SEPARATORS = (",", ";", "\t")
-EMPTY_VALUES = frozenset({"", "nan", "na"})
-"""Texts, in lower case, that stand for "no number here"."""
 
-_NUMBER = re.compile(r"[-+]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][-+]?[0-9]+)?")
+_MOST_BYTES = 2**30  # of a column in memory, where every text takes the room of the longest
+_BLANK_LINES = re.compile(r"\A\s*[\r\n]")
+_SPACED_QUOTE = re.compile(r'(^|[,;\t]) +"', re.MULTILINE)
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,7 +67,8 @@ def read_table(path: Path) -> TextTable:
 
     Raises:
         DataError: The file is missing, empty or not UTF-8 text, a quote is not closed, a column has no name or
-            another's name, or a row has more or fewer fields than the header (all such lines are named).
+            another's name, a field is so long that the column would not fit into memory, or a row has more or fewer
+            fields than the header (such lines are named).
     """
     text = read_text(path)
     separator = separator_of(text)
@@ -74,10 +76,11 @@ def read_table(path: Path) -> TextTable:
     if not rows:
         raise DataError(f"{path}: expected a header and rows, but the file is empty")
     header = tuple(name.strip() for name in rows[0])
-    problems = [*_header_problems(header), *_ragged_rows(rows, lines)]
-    if problems:
+    if problems := _no_header(rows[0][0]) or [*_header_problems(header), *_ragged_rows(rows, lines)]:
         raise DataError.gather(f"{path} cannot be read as a table", problems)
-    columns = zip(*rows[1:], strict=True) if len(rows) > 1 else [()] * len(header)
+    columns = list(zip(*rows[1:], strict=True)) if len(rows) > 1 else [()] * len(header)
+    if problems := _long_columns(header, columns, lines[1:]):
+        raise DataError.gather(f"{path} cannot be read as a table", problems)
     return TextTable(
         path,
         header,
@@ -87,61 +90,57 @@ def read_table(path: Path) -> TextTable:
     )
 
 
-def read_text(path: Path) -> str:
-    """The text of a UTF-8 file, line ends untouched, without a byte-order mark.
-
-    Raises:
-        DataError: The file is missing, cannot be read or is not UTF-8 text.
-    """
-    try:
-        text = path.read_bytes().decode("utf-8-sig")
-    except FileNotFoundError as error:
-        raise DataError(f"{path}: the file is missing") from error
-    except OSError as error:
-        raise DataError(f"{path}: the file cannot be read ({error.strerror})") from error
-    except UnicodeDecodeError as error:
-        line = error.object.count(b"\n", 0, error.start) + 1
-        raise DataError(f"{path}, line {line}: expected UTF-8 text. Save the file as CSV in UTF-8") from error
-    if "\0" in text:
-        raise DataError(f"{path}: expected UTF-8 text, got NUL bytes (UTF-16?). Save the file as CSV in UTF-8")
-    return text
-
-
 def separator_of(text: str) -> str:
     """What stands between the names of the header: the most frequent of ``SEPARATORS``, a comma if there is none."""
-    header = re.split(r"[\r\n]", text.lstrip("\r\n"), maxsplit=1)[0]
+    header = re.split(r"[\r\n]", _BLANK_LINES.sub("", text, count=1), maxsplit=1)[0]
     unquoted = re.sub(r'"[^"]*"', "", header)
     return max(SEPARATORS, key=unquoted.count)
 
 
+def has_spaced_quotes(text: str) -> bool:
+    """Whether a quoted field has spaces before it, as in ``a, "b"``; ``csv`` takes these for a part of the field."""
+    return ' "' in text and _SPACED_QUOTE.search(text) is not None
+
+
 def _split(path: Path, text: str, separator: str) -> tuple[list[list[str]], list[int]]:
     """All rows that are not blank, and the line on which each begins."""
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
+    stream = io.StringIO(text, newline="")
+    reader = csv.reader(stream, delimiter=separator, strict=True, skipinitialspace=has_spaced_quotes(text))
     rows, lines, line = [], [], 1
     try:
         for row in reader:
-            if row:
+            if row and (len(row) > 1 or row[0].strip()):
                 rows.append(row)
                 lines.append(line)
             line = reader.line_num + 1
     except csv.Error as error:
-        raise DataError(
-            f"{path}, from line {line}: expected comma-separated values, got bad quoting ({error})"
-        ) from error
+        raise DataError(f"{path}, from line {line}: {_unreadable(error)}") from error
     return rows, lines
 
 
+def _unreadable(error: csv.Error) -> str:
+    if "field limit" in str(error):
+        return f"a field holds more than {csv.field_size_limit():,} characters. Is a quote not closed?"
+    return f"expected comma-separated values, got bad quoting ({error}). Close the quote, or double one that is meant"
+
+
+def _no_header(first: str) -> list[str]:
+    """The problem of a first line that is a note about the file."""
+    if first.startswith("#"):
+        return [f"expected the header first, got a comment {quoted(first)}: remove such lines"]
+    if first.strip().lower() == "sep=":
+        return ["expected the header first, got a note for Excel (sep=): remove the line"]
+    return []
+
+
 def _header_problems(header: Sequence[str]) -> list[str]:
+    if len(header) == 1:
+        return _lone_column(header[0])
     problems = []
     if unnamed := [str(position) for position, name in enumerate(header, start=1) if not name]:
         problems.append(
             f"column {', '.join(unnamed)} has no name in the header. Name it or take it out "
             "(pandas writes such a column unless told to_csv(..., index=False))"
-        )
-    if len(header) == 1 and len(words := header[0].split()) > 1:
-        problems.append(
-            f"expected columns separated by comma, semicolon or tab, got one column {header[0]!r}: put commas between "
-            f"its {len(words)} names, and in every row"
         )
     if double := sorted({name for name in header if name and header.count(name) > 1}):
         problems.append(
@@ -151,54 +150,45 @@ def _header_problems(header: Sequence[str]) -> list[str]:
     return problems
 
 
+def _lone_column(name: str) -> list[str]:
+    """What is wrong with a header of one name: other marks between what are several names."""
+    expected = f"expected columns separated by comma, semicolon or tab, got one column {quoted(name)}"
+    if "|" in name:
+        return [f"{expected}: write it anew with commas instead of '|', in every row"]
+    if len(words := name.split()) > 1:
+        return [f"{expected}: put commas between its {len(words)} names, and in every row"]
+    return []
+
+
 def _ragged_rows(rows: Sequence[Sequence[str]], lines: Sequence[int]) -> list[str]:
     expected = len(rows[0])
     pairs = zip(rows, lines, strict=True)
     ragged = [f"line {line} has {len(row)}" for row, line in pairs if len(row) != expected]
-    return [f"expected {expected} fields a row, as in the header, but {shortened(ragged)}"] if ragged else []
+    if not ragged:
+        return []
+    if len(ragged) == len(rows) - 1 and all(len(row) == expected + 1 for row in rows[1:]):
+        remedy = "Every row has one more: name its column in the header, or take a separator at the rows' ends away"
+    else:
+        remedy = "Correct these lines; a text that holds a separator itself must stand in quotes"
+    return [f"expected {expected} fields a row, as in the header, but {shortened(ragged)}. {remedy}"]
 
 
-def parse_numbers(texts: NDArray[np.str_]) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
-    """Texts to numbers.
-
-    Args:
-        texts: Shape (N,). Spaces around a number and an empty value (``EMPTY_VALUES``) are fine.
-
-    Returns:
-        Shape (N,), float64, finite or NaN; and the positions of texts that are no finite number (NaN there, too).
-    """
-    listed = texts.tolist()
-    known = {text: _number(text) for text in set(listed)}
-    values = [known[text] for text in listed]
-    refused = np.flatnonzero([value is None for value in values])
-    return np.array([math.nan if value is None else value for value in values], dtype=np.float64), refused
+def _long_columns(header: Sequence[str], columns: Sequence[Sequence[str]], lines: Sequence[int]) -> list[str]:
+    """The problems of columns that one long field would blow up beyond what fits into memory."""
+    problems = []
+    for name, texts in zip(header, columns, strict=True):
+        lengths = list(map(len, texts))
+        longest = max(lengths, default=0)
+        if 4 * longest * len(texts) > _MOST_BYTES:
+            line = lines[lengths.index(longest)]
+            problems.append(
+                f"column {name!r}: line {line} holds {longest:,} characters, too long for a column of "
+                f"{many(len(texts), 'row')}. Shorten it, or take the column out"
+            )
+    return problems
 
 
 def shortened(texts: Sequence[str], limit: int = 5) -> str:
     """The first ``limit`` texts, as they are, and how many more there are: ``line 3, line 9 (+3 more)``."""
     more = f" (+{len(texts) - limit} more)" if len(texts) > limit else ""
     return ", ".join(texts[:limit]) + more
-
-
-def _number(text: str) -> float | None:
-    stripped = text.strip()
-    if stripped.lower() in EMPTY_VALUES:
-        return math.nan
-    if not _NUMBER.fullmatch(stripped):
-        return None
-    value = float(stripped)
-    return value if math.isfinite(value) else None
-
-
-def number_column(table: TextTable, name: str) -> NDArray[np.float64]:
-    """A column as numbers, shape (N,), float64; NaN where the field is empty or says so.
-
-    Raises:
-        DataError: There is no such column, or a value is no finite number; says file, line, column and value.
-    """
-    texts = table.column(name)
-    values, refused = parse_numbers(texts)
-    if len(refused):
-        shown = shortened([f"line {table.lines[row]}: {str(texts[row])!r}" for row in refused])
-        raise DataError(f"{table.path}, column {name!r}: expected numbers, got {shown}")
-    return values

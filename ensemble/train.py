@@ -8,8 +8,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ensemble.command import run_command, share_cores, whole_number
+from ensemble.command import run_command, share_cores
 from ensemble.errors import EXIT_BAD_INPUT, EXIT_DONE
+from ensemble.stopping import stop_signals
+from ensemble.training.flags import build_parser
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -18,59 +20,9 @@ if TYPE_CHECKING:
     from ensemble.dataset import Dataset
     from ensemble.folds import FoldFile
     from ensemble.recipe import Recipe
-    from ensemble.training.job import Hardware
+    from ensemble.stopping import StopRequest
+    from ensemble.training.job import Hardware, Pacing
     from ensemble.training.member import Member
-
-_EXAMPLES = """examples:
-  python -m ensemble.train recipes/vgg14.yaml --fold 0
-  python -m ensemble.train recipes/resnet18.yaml --all-folds --data data/origin --set training.epochs=3
-  python -m ensemble.train --list
-  python -m ensemble.train --copy vgg14
-
-The same command again goes on where it stopped, and skips what is finished."""
-
-
-def build_parser() -> argparse.ArgumentParser:
-    """The command's flags; they mean the same in every command."""
-    parser = argparse.ArgumentParser(
-        prog="python -m ensemble.train",
-        description="Train the folds of one recipe; every fold leaves logits of its held-out, holdout and test rows.",
-        epilog=_EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("recipe", nargs="?", type=Path, metavar="RECIPE", help="a recipe file, e.g. recipes/vgg14.yaml")
-    parser.add_argument("--fold", type=int, metavar="K", help="the fold to hold out, from 0")
-    parser.add_argument("--all-folds", action="store_true", help="all folds, one after the other")
-    parser.add_argument(
-        "--data", type=Path, metavar="DIR", help="the dataset's folder (default: the recipe's data.path)"
-    )
-    parser.add_argument(
-        "--runs", type=Path, default=Path("runs"), metavar="DIR", help="where results go (default: runs)"
-    )
-    parser.add_argument(
-        "--cache", type=Path, metavar="DIR", help="where decoded images go (default: runs/<dataset>/cache)"
-    )
-    parser.add_argument("--name", metavar="NAME", help="the member's name (default: the recipe file's)")
-    parser.add_argument("--folds", type=Path, metavar="FILE", help="a fold file of your own: image_id, fold[, group]")
-    parser.add_argument(
-        "--set", action="append", default=[], metavar="KEY=VALUE", dest="overrides", help="e.g. training.epochs=3"
-    )
-    parser.add_argument(
-        "--overwrite",
-        action="store_true",
-        help="discard what was trained for these folds before; for all folds, if the recipe has changed",
-    )
-    parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:0, … or mps (default: auto)")
-    parser.add_argument(
-        "--workers", type=whole_number, metavar="N", help="data worker processes (default: fit for the device)"
-    )
-    parser.add_argument("--seed", type=int, metavar="N", help="instead of the recipe's seed")
-    parser.add_argument("--list", action="store_true", help="list the recipes that come with the package, and stop")
-    parser.add_argument(
-        "--verify", type=Path, metavar="RUN", help="check what a run folder holds against its stored hashes, and stop"
-    )
-    parser.add_argument("--copy", metavar="NAME", help="copy one of them into ./recipes, and stop")
-    return parser
 
 
 def main(argv: Sequence[str]) -> int:
@@ -87,7 +39,8 @@ def main(argv: Sequence[str]) -> int:
             "error: expected a recipe and either --fold K or --all-folds (or --list, --copy NAME, or --verify RUN)\n"
         )
         return EXIT_BAD_INPUT
-    return _train(args, argv)
+    with stop_signals(args.time_limit) as stop:
+        return _train(args, argv, stop)
 
 
 def _show_recipes(copy: str | None) -> int:
@@ -120,18 +73,20 @@ def _verify(folder: Path) -> int:
     return EXIT_DONE
 
 
-def _train(args: argparse.Namespace, argv: Sequence[str]) -> int:
+def _train(args: argparse.Namespace, argv: Sequence[str], stop: StopRequest) -> int:
     share_cores()  # before anything imports torch
     from rich.console import Console
 
     from ensemble.recipe import load_recipe
     from ensemble.report.next_step import blend_members, train_again
+    from ensemble.training.job import Pacing
 
     console = Console(highlight=False, soft_wrap=True)
     overrides = [*args.overrides, *([] if args.seed is None else [f"seed={args.seed}"])]
     recipe = load_recipe(args.recipe, overrides)
     member = _prepare(args, recipe, overrides, console=console, command=["ensemble.train", *argv])
-    missing = _train_folds(member, _wanted_folds(args, member.folds), console, overwrite=args.overwrite)
+    pacing = Pacing(stop, args.checkpoint_seconds)
+    missing = _train_folds(member, _wanted_folds(args, member.folds), console, pacing, overwrite=args.overwrite)
     step = train_again(args, missing) if missing else blend_members(member.dataset.path, args.runs)
     console.print(f"next: {step}", markup=False)
     return EXIT_DONE
@@ -241,7 +196,9 @@ def _open_cache(folder: Path, dataset: Dataset, recipe: Recipe, console: Console
         )
 
 
-def _train_folds(member: Member, folds: Sequence[int], console: Console, *, overwrite: bool) -> list[int]:
+def _train_folds(
+    member: Member, folds: Sequence[int], console: Console, pacing: Pacing, *, overwrite: bool
+) -> list[int]:
     """Train these folds, and merge all if none is missing then; the missing ones are returned."""
     from ensemble.report.progress import FoldProgress
     from ensemble.training.member import finished_folds, merge_member, train_fold
@@ -255,8 +212,9 @@ def _train_folds(member: Member, folds: Sequence[int], console: Console, *, over
             console.print(f"{title}  is finished; --overwrite trains it anew", markup=False)
             continue
         log = member.paths.fold(fold).log
-        with FoldProgress(console, title=title, epochs=member.recipe.training.epochs, log=log) as progress:
-            train_fold(member, fold, progress)
+        progress = FoldProgress(console, title=title, epochs=member.recipe.training.epochs, log=log)
+        with progress, pacing.stop.patiently():
+            train_fold(member, fold, progress, pacing)
     missing = merge_member(member)
     done = f"folds still to train: {', '.join(map(str, missing))}" if missing else "all folds done"
     where = "" if missing else f", tables in {member.paths.folder}"

@@ -17,10 +17,13 @@ from numpy.typing import NDArray
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from ensemble.data.cache import ImageCache
+from ensemble.errors import first_few
 from ensemble.seeds import derive_seed
 
 if TYPE_CHECKING:
     from ensemble.data.augment import Augmentation
+
+_NAMED_IMAGES = 64  # in a message; one of them is the culprit
 
 
 class Batch(NamedTuple):
@@ -103,6 +106,7 @@ class EpochOrder(Sampler[BatchKey]):
         self._batch_size = batch_size
         self._seed = seed
         self.epoch = 0
+        self.first_batch = 0
 
     def positions_of(self, epoch: int) -> list[NDArray[np.int64]]:
         """The rows of every batch of ``epoch``, in the order in which they come."""
@@ -116,7 +120,7 @@ class EpochOrder(Sampler[BatchKey]):
         return np.split(order, cuts)
 
     def __iter__(self) -> Iterator[BatchKey]:
-        return (BatchKey(self.epoch, positions) for positions in self.positions_of(self.epoch))
+        return (BatchKey(self.epoch, positions) for positions in self.positions_of(self.epoch)[self.first_batch :])
 
     def __len__(self) -> int:
         return len(self.positions_of(0))
@@ -133,10 +137,15 @@ class BatchLoader:
     def __len__(self) -> int:
         return len(self.order)
 
-    def epoch(self, epoch: int) -> Iterator[Batch]:
-        """The batches of ``epoch``."""
-        self.order.epoch = epoch
+    def epoch(self, epoch: int, *, first_batch: int = 0) -> Iterator[Batch]:
+        """The batches of ``epoch``, from the one with number ``first_batch`` on."""
+        self.order.epoch, self.order.first_batch = epoch, first_batch
         return iter(self.loader)
+
+    def names_of(self, epoch: int, batch: int) -> str:
+        """The images of one batch, by their files' names, for messages; of very large batches only the first."""
+        index = self.rows.index[self.order.positions_of(epoch)[batch]]
+        return first_few(self.rows.cache.image_files[index], limit=_NAMED_IMAGES)
 
 
 def training_loader(

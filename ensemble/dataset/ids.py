@@ -16,6 +16,8 @@ from ensemble.tables import shortened
 IMAGE_ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
 """File endings of images, in lower case; files may spell them in any case."""
 
+_DOUBLES_LISTED = 20
+_LONGEST = 255  # bytes of a file's name, on every usual file system; a character takes up to 4
 _UNFIT = re.compile(r"[\x00-\x1f\x7f\\]|^[A-Za-z]:/")
 
 
@@ -38,7 +40,10 @@ def is_fit(image_id: str) -> bool:
     """Whether an id names a file at or below the image folder, in one way only."""
     if not image_id or _UNFIT.search(image_id):
         return False
-    return not any(part in ("", ".", "..") for part in image_id.split("/"))
+    parts = image_id.split("/")
+    if len(image_id) > _LONGEST // 4 and any(len(part.encode()) > _LONGEST for part in parts):
+        return False
+    return not any(part in ("", ".", "..") for part in parts)
 
 
 def unfit_ids(rows: Sequence[IdRow]) -> list[str]:
@@ -48,7 +53,8 @@ def unfit_ids(rows: Sequence[IdRow]) -> list[str]:
     shown = shortened([f"{quoted(row.image_id)} (line {row.line})" for row in unfit])
     problem = (
         f"{unfit[0].table}: {len(unfit)} of {len(rows)} ids cannot be used: {shown}. Expected a file name, or a path "
-        "below the image folder with '/': not empty, not absolute, without '..', '.', backslashes or control characters"
+        "below the image folder with '/': not empty, not absolute, without '..', '.', backslash or control "
+        f"character, and no name in it above {_LONGEST} bytes"
     )
     return [problem]
 
@@ -87,7 +93,7 @@ def _describe(same: Sequence[IdRow]) -> str:
 
 
 def _double_problem(tables: Sequence[str], images: Sequence[str]) -> str:
-    shown = shortened(images)
+    shown = shortened(images, _DOUBLES_LISTED)
     if len(tables) == 1:
         return (
             f"{tables[0]}: expected every image once, but {len(images)} came more than once: {shown}. Keep one row each"

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from ensemble.dataset.ids import IMAGE_ENDINGS, is_fit, split_ending
 from ensemble.dataset.labels import IdTable
+from ensemble.dataset.spelling import why_not
 from ensemble.errors import many, quoted
 from ensemble.tables import shortened
 
@@ -175,7 +176,7 @@ def find_images(
         problems.append(
             f"{table.name}: {_share(missing, table)} missing: {shortened(missing)}. "
             f"{index.describe(image_folders)} for the id, and for the id with {' '.join(IMAGE_ENDINGS)}. "
-            f"{_remedy(index, lost[0])}"
+            f"{_remedy(index, lost)}"
         )
     if outside:
         problems.append(
@@ -196,13 +197,16 @@ def _share(some: Sequence[str], table: IdTable) -> str:
     return f"{len(some)} of its {many(len(table), 'image')} {'is' if len(some) == 1 else 'are'}"
 
 
-def _remedy(index: ImageIndex, image_id: str) -> str:
-    """What to do about missing images, of which ``image_id`` is the first."""
-    elsewhere = index.elsewhere(image_id)
+def _remedy(index: ImageIndex, lost: Sequence[str]) -> str:
+    """What to do about missing images with these ids."""
+    names = [split_ending(image_id.rpartition("/")[2])[0] for image_id in lost]
+    if spelling := why_not(names, index.stems() - set(names)):
+        return f"There are images of nearly these names{spelling}. Correct the ids, or rename the files"
+    elsewhere = index.elsewhere(lost[0])
     if elsewhere is None:
         return "Put the files there, or name their folder in dataset.yaml (images: FOLDER)"
     return (
-        f"For {quoted(image_id)} there is {elsewhere}: name the folder in dataset.yaml (images: "
+        f"For {quoted(lost[0])} there is {elsewhere}: name the folder in dataset.yaml (images: "
         f"{os.path.dirname(elsewhere)}), or write the ids with the sub-folder before them"  # noqa: PTH120 - no path yet
     )
 

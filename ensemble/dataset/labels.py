@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -11,9 +12,14 @@ from numpy.typing import NDArray
 from ensemble.dataset.ids import IdRow
 from ensemble.dataset.settings import DatasetSettings
 from ensemble.errors import first_few
-from ensemble.tables import TextTable, parse_numbers, shortened
+from ensemble.field_values import parse_labels, wrong_labels
+from ensemble.tables import TextTable
 
-RESERVED_COLUMNS = ("image_id", "fold", "group")
+ID_COLUMNS = ("id", "image_id")
+"""What columns of ids are called; where a table has none of these names, its first column holds them."""
+
+RESERVED_COLUMNS = (*ID_COLUMNS, "fold", "group")
+_PANDAS_INDEX = re.compile(r"Unnamed: [0-9]+")
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,9 +55,9 @@ class IdTable:
 
 
 def id_column(table: TextTable, settings: DatasetSettings) -> str:
-    """The column ``id_column`` of ``dataset.yaml`` where the table has it, else the first one."""
-    stated = settings.id_column
-    return stated if stated is not None and stated in table.columns else table.header[0]
+    """The column that ``dataset.yaml`` names where the table has it, else one of ``ID_COLUMNS``, else the first one."""
+    stated = () if settings.id_column is None else (settings.id_column,)
+    return next((name for name in (*stated, *ID_COLUMNS) if name in table.columns), table.header[0])
 
 
 def classes_of(table: TextTable, settings: DatasetSettings, problems: list[str]) -> tuple[str, ...]:
@@ -71,13 +77,18 @@ def classes_of(table: TextTable, settings: DatasetSettings, problems: list[str])
 
 
 def _not_reserved(table: TextTable, names: tuple[str, ...], problems: list[str]) -> tuple[str, ...]:
-    """The names; a problem is noted for those that prediction tables and fold files use for something else."""
+    """The names, but for those that mean something else in our files, or in pandas': these are problems."""
     if reserved := [name for name in names if name in RESERVED_COLUMNS]:
         problems.append(
             f"{table.path.name}: a class cannot be called {first_few(reserved)}. Rename the column, or say in "
-            "dataset.yaml what it is: group_column, or class_names without it"
+            "dataset.yaml what it is: id_column, group_column, or class_names without it"
         )
-    return names
+    if written := [name for name in names if _PANDAS_INDEX.fullmatch(name)]:
+        problems.append(
+            f"{table.path.name}: the column {first_few(written)} is no class, but an index that pandas has written: "
+            "take it out (to_csv(..., index=False))"
+        )
+    return tuple(name for name in names if name not in (*reserved, *written))
 
 
 def same_classes(table: TextTable, class_names: Sequence[str], settings: DatasetSettings, problems: list[str]) -> bool:
@@ -98,28 +109,16 @@ def same_classes(table: TextTable, class_names: Sequence[str], settings: Dataset
     return not missing
 
 
-def read_labels(table: TextTable, class_names: Sequence[str], problems: list[str]) -> NDArray[np.float64]:
-    """The labels, shape (N, C), float64: 0.0, 1.0, or NaN where the field is empty or says NaN.
+def read_labels(
+    table: TextTable, class_names: Sequence[str], settings: DatasetSettings, problems: list[str]
+) -> NDArray[np.float64]:
+    """The labels, shape (N, C), float64: 0.0, 1.0, or NaN where the field is empty, or says that there is no label.
 
-    Values that are neither 0 nor 1 are added to ``problems`` by line, class and value, and read as NaN.
+    Other values are added to ``problems`` by line, class and value, and read as NaN.
     """
     labels = np.full((len(table), len(class_names)), np.nan)
     for position, name in enumerate(class_names):
-        values, refused = parse_numbers(table.columns[name])
-        wrong = np.union1d(refused, np.flatnonzero(~np.isnan(values) & (values != 0) & (values != 1)))
+        labels[:, position], wrong = parse_labels(table.columns[name], settings.not_labelled)
         if len(wrong):
-            problems.append(_wrong_labels(table, name, wrong))
-        values[wrong] = np.nan
-        labels[:, position] = values
+            problems.append(wrong_labels(table, name, wrong))
     return labels
-
-
-def _wrong_labels(table: TextTable, name: str, wrong: NDArray[np.intp]) -> str:
-    texts = table.columns[name]
-    shown = shortened([f"line {table.lines[row]}: {str(texts[row])!r}" for row in wrong])
-    hint = (
-        ". If the column is no class, name the classes (class_names) in dataset.yaml"
-        if 2 * len(wrong) > len(table)
-        else ". Correct the file; leave a field empty where the label is not known"
-    )
-    return f"{table.path.name}, class {name!r}: expected 0 or 1 (empty: not labelled), got {shown}{hint}"

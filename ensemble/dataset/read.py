@@ -17,7 +17,8 @@ from ensemble.dataset.layout import Layout, find_layout, unused_tables
 from ensemble.dataset.settings import DatasetSettings, read_settings
 from ensemble.dataset.splits import Dataset, Split
 from ensemble.errors import DataError
-from ensemble.tables import parse_numbers, read_table
+from ensemble.field_values import parse_numbers
+from ensemble.tables import read_table
 
 
 @dataclass
@@ -122,7 +123,7 @@ def _read_split(reading: _Reading, split: str, table: IdTable) -> None:
     else:
         usable = bool(reading.class_names) and same_classes(table.table, reading.class_names, settings, problems)
     if usable and split != "test":
-        reading.labels[split] = read_labels(table.table, reading.class_names, problems)
+        reading.labels[split] = read_labels(table.table, reading.class_names, settings, problems)
         if split == "train" and len(table.image_ids) and not problems and np.isnan(reading.labels[split]).all():
             problems.append(f"{table.name}: expected 0 or 1 in some field, but every class of every row is empty")
 

@@ -26,6 +26,7 @@ class DatasetSettings:
         id_column: The ids' column in all tables but the template, whose first column it is.
         group_column: The column of the label tables that holds the group.
         class_names: Which columns of the label tables are classes, in this order.
+        not_labelled: Numbers and texts that mean in the label tables what an empty field means, e.g. -1.
         n_folds: Number of folds.
         fold_seed: Seed of the folds.
         holdout: False to divide the holdout's rows into the folds, too.
@@ -40,6 +41,7 @@ class DatasetSettings:
     id_column: str | None = None
     group_column: str | None = None
     class_names: tuple[str, ...] = ()
+    not_labelled: tuple[str | float, ...] = ()
     n_folds: int | None = None
     fold_seed: int | None = None
     holdout: bool | None = None
@@ -59,9 +61,9 @@ def read_settings(path: Path) -> DatasetSettings:
     if problems := _problems(document):
         raise RecipeError.gather(f"{path} cannot be used", problems)
     stated: dict[str, Any] = {key: value for key, value in document.data.items() if value is not None}
-    for key in ("groups", "class_names"):
+    for key in ("groups", "class_names", "not_labelled"):
         if key in stated:
-            stated[key] = (stated[key],) if isinstance(stated[key], str) else tuple(stated[key])
+            stated[key] = tuple(stated[key]) if isinstance(stated[key], list) else (stated[key],)
     if isinstance(images := stated.get("images"), str):
         stated["images"] = dict.fromkeys(SPLITS, images)
     return DatasetSettings(**stated)
@@ -109,6 +111,15 @@ def _are_names(value: Any) -> bool:
     return isinstance(value, list) and bool(value) and all(map(_is_text, value)) and len(set(value)) == len(value)
 
 
+def _are_not_labels(value: Any) -> bool:
+    values = value if isinstance(value, list) else [value]
+    return bool(values) and all(_is_text(one) or (_is_number(one) and one not in (0, 1)) for one in values)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
 def _is_whole(value: Any, *, least: int) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and value >= least
 
@@ -125,6 +136,7 @@ _EXPECTED: dict[str, tuple[Callable[[Any], bool], str]] = {
     "id_column": (_is_text, "a column's name"),
     "group_column": (_is_text, "a column's name"),
     "class_names": (_are_names, "a list of different column names (text: quote numbers)"),
+    "not_labelled": (_are_not_labels, "what stands for no label, e.g. -1 or [-1, unknown]; not 0 or 1"),
     "n_folds": (lambda value: _is_whole(value, least=2), "a whole number of at least 2"),
     "fold_seed": (lambda value: _is_whole(value, least=0), "a whole number of at least 0"),
     "holdout": (lambda value: isinstance(value, bool), "true or false"),

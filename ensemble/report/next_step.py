@@ -20,6 +20,8 @@ def train_again(args: argparse.Namespace, folds: Sequence[int]) -> str:
     for name in ("data", "cache", "name", "folds", "seed", "workers"):
         if (value := getattr(args, name)) is not None:
             words += [f"--{name}", value]
+    if args.time_limit is not None:
+        words += ["--time-limit", f"{args.time_limit}s"]
     for override in args.overrides:
         words += ["--set", override]
     if args.device != "auto":

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
@@ -14,6 +15,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedCo
 
 if TYPE_CHECKING:
     from ensemble.training.history import EpochRow
+    from ensemble.training.job import FoldStart
 
 # The running loss lies on the device: reading it makes the device wait, so it is read this often at most.
 _LOSS_EVERY_SECONDS = 0.5
@@ -63,16 +65,20 @@ class FoldProgress:
         self._bar.stop()
         # Before the fold has started, the log may be another process's.
         if kind is not None and self._task is not None:
-            self._write_log(f"stopped: {error}" if str(error) else f"stopped: {kind.__name__}")
+            with suppress(OSError):  # the disk may be what has failed: that error is the one to show
+                self._write_log(f"stopped: {error}" if str(error) else f"stopped: {kind.__name__}")
 
-    def fold_started(self, *, n_images: int, first_epoch: int, notices: list[str]) -> None:
+    def fold_started(self, *, n_images: int, start: FoldStart, notices: list[str]) -> None:
         """See ``ensemble.training.job.Observer``."""
         for notice in notices:
             self.say(f"{self._title}  note: {notice}")
-        if first_epoch:
-            self.say(f"{self._title}  going on after epoch {first_epoch} of {self._epochs}")
-        self._epoch = first_epoch
-        self._start_task(total=n_images * self._epochs, completed=n_images * first_epoch)
+        if start.images:
+            where = f"in epoch {start.epoch + 1} of {self._epochs}, after {start.images:,} of {n_images:,} images"
+            self.say(f"{self._title}  going on {where}")
+        elif start.epoch:
+            self.say(f"{self._title}  going on after epoch {start.epoch} of {self._epochs}")
+        self._epoch = start.epoch
+        self._start_task(total=n_images * self._epochs, completed=n_images * start.epoch + start.images)
         self._start_epoch()
 
     def batch_done(self, images: int, mean_loss: Callable[[], float]) -> None:
@@ -125,7 +131,6 @@ class FoldProgress:
             self._bar.update(self._task, description=f"{self._title}  epoch {self._epoch + 1}/{self._epochs}")
 
     def _write_log(self, line: str) -> None:
-        self._log.parent.mkdir(parents=True, exist_ok=True)
         with self._log.open("a", encoding="utf-8") as stream:
             stream.write(line + "\n")
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
 import torch
@@ -16,12 +16,14 @@ from torch import nn
 
 from ensemble.data.loaders import Batch, BatchLoader
 from ensemble.errors import TrainingDiverged
+from ensemble.training.meter import EpochPosition, LossMeter
 from ensemble.training.optim import Schedule, updates_in_epoch
 from ensemble.training.precision import Precision
 
 # How often the device is asked whether the loss is still finite: each question makes the host wait.
 _CHECK_EVERY_BATCHES = 100
-_REMEDY = "Try a lower optimizer.lr, training.clip_norm: 1.0, a warm-up, or precision: float32"
+REMEDY = "Try a lower optimizer.lr, training.clip_norm: 1.0, a warm-up, or precision: float32"
+"""What a user can do about a loss that is not finite."""
 
 
 @dataclass(frozen=True)
@@ -74,45 +76,18 @@ class StepSettings:
 
 
 @dataclass(frozen=True)
-class EpochStats:
-    """What one epoch of training took.
+class EpochHooks:
+    """Who is told of an epoch's progress.
 
     Attributes:
-        loss: Mean over the images.
-        seconds: Of training steps alone, evaluation excluded.
+        on_batch: Called after each batch with its number of images, and a function that returns the mean loss so
+            far. Asking makes the host wait for the device, so ask a few times a second at most.
+        on_update: Called after each optimizer update, when nothing is half done, with a function that returns the
+            position. It may raise to stop. Asking makes the host wait, and refuses a loss that is not finite.
     """
 
-    loss: float
-    images: int
-    seconds: float
-
-    @property
-    def images_per_second(self) -> float:
-        """Training throughput."""
-        return self.images / self.seconds if self.seconds > 0 else math.nan
-
-
-@dataclass(eq=False)
-class _LossMeter:
-    """Sums losses on the device; the host only waits when it asks."""
-
-    device: torch.device
-    images: int = 0
-    total: torch.Tensor = field(init=False)
-    first_bad: torch.Tensor = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.total = torch.zeros((), device=self.device)
-        self.first_bad = torch.full((), -1, dtype=torch.int64, device=self.device)
-
-    def add(self, loss: torch.Tensor, batch: int, images: int) -> None:
-        self.images += images
-        self.total += loss * images
-        is_first = ~torch.isfinite(loss) & (self.first_bad < 0)
-        self.first_bad = torch.where(is_first, batch, self.first_bad)
-
-    def mean(self) -> float:
-        return float(self.total) / max(1, self.images)
+    on_batch: Callable[[int, Callable[[], float]], None] = lambda _images, _mean_loss: None
+    on_update: Callable[[Callable[[], EpochPosition]], None] = lambda _position: None
 
 
 def train_one_epoch(
@@ -121,8 +96,9 @@ def train_one_epoch(
     settings: StepSettings,
     *,
     epoch: int,
-    on_batch: Callable[[int, Callable[[], float]], None] = lambda _images, _mean_loss: None,
-) -> EpochStats:
+    start: EpochPosition = EpochPosition(),  # noqa: B008 - frozen
+    hooks: EpochHooks = EpochHooks(),
+) -> EpochPosition:
     """Train on every row of ``loader`` once.
 
     Args:
@@ -130,28 +106,39 @@ def train_one_epoch(
         loader: The training rows.
         settings: Loss, precision, accumulation, clipping.
         epoch: From 0; fixes the order and the augmentation.
-        on_batch: Called after each batch with its number of images, and a function that returns the mean loss so
-            far. Asking makes the host wait for the device, so ask a few times a second at most.
+        start: How far an earlier process has come; ``state`` is as it was then.
+        hooks: Told of the progress.
+
+    Returns:
+        The position at the end: its loss, images and seconds are the epoch's.
 
     Raises:
         TrainingDiverged: The loss stopped being finite.
     """
     state.model.train()
-    meter = _LossMeter(settings.pixels.device)
+    meter = LossMeter(settings.pixels.device, start)
     started = time.perf_counter()
-    group_ends = _group_ends(len(loader), settings.accumulation_steps)
-    for number, (batch, (is_end, group_size)) in enumerate(zip(loader.epoch(epoch), group_ends, strict=True)):
+    done = start.batches
+
+    def position() -> EpochPosition:
+        _refuse_divergence(meter, state, loader, epoch=epoch, steps=settings.accumulation_steps)
+        return EpochPosition(done, meter.images, meter.total(), start.seconds + time.perf_counter() - started)
+
+    group_ends = islice(_group_ends(len(loader), settings.accumulation_steps), done, None)
+    for batch, (is_end, group_size) in zip(loader.epoch(epoch, first_batch=done), group_ends, strict=True):
         state.schedule.set_for(state.updates)
         loss = _forward_loss(state.model, batch, settings)
         state.scaler.scale(loss / group_size).backward()  # type: ignore[no-untyped-call]
-        meter.add(loss.detach(), number, len(batch.images))
+        meter.add(loss.detach(), done, len(batch.images))
+        done += 1
         if is_end:
             _update(state, settings.clip_norm)
-        if (number + 1) % _CHECK_EVERY_BATCHES == 0:
-            _refuse_divergence(meter, state, epoch)
-        on_batch(len(batch.images), meter.mean)
-    _refuse_divergence(meter, state, epoch)
-    return EpochStats(meter.mean(), meter.images, time.perf_counter() - started)
+        if done % _CHECK_EVERY_BATCHES == 0:
+            position()
+        hooks.on_batch(len(batch.images), meter.mean)
+        if is_end:
+            hooks.on_update(position)
+    return position()
 
 
 def _group_ends(n_batches: int, accumulation_steps: int) -> Iterator[tuple[bool, int]]:
@@ -182,13 +169,17 @@ def _update(state: TrainingState, clip_norm: float | None) -> None:
         state.ema.update(state.model, step=state.updates)
 
 
-def _refuse_divergence(meter: _LossMeter, state: TrainingState, epoch: int) -> None:
-    batch = int(meter.first_bad)
-    if batch >= 0:
-        raise TrainingDiverged(
-            f"the training loss is not finite from epoch {epoch + 1}, batch {batch + 1} "
-            f"(learning rate {state.schedule.learning_rate():.3g}). {_REMEDY}"
-        )
+def _refuse_divergence(meter: LossMeter, state: TrainingState, loader: BatchLoader, *, epoch: int, steps: int) -> None:
+    bad = meter.first_bad()
+    if bad < 0:
+        return
+    update = epoch * updates_in_epoch(len(loader), steps) + bad // steps
+    state.schedule.set_for(update)  # training is over: this asks for the rate of then, which is not that of now
+    raise TrainingDiverged(
+        f"the training loss is not finite from epoch {epoch + 1}, batch {bad + 1} of {len(loader)} (update "
+        f"{update + 1}, learning rate {state.schedule.learning_rate():.3g}; images {loader.names_of(epoch, bad)}). "
+        f"{REMEDY}"
+    )
 
 
 @torch.inference_mode()
@@ -215,5 +206,5 @@ def predict_logits(
     result: NDArray[np.float32] = torch.cat(parts).cpu().numpy()
     bad = int((~np.isfinite(result)).any(axis=1).sum())
     if bad:
-        raise TrainingDiverged(f"the network's logits are not finite for {bad:,} of {len(result):,} images. {_REMEDY}")
+        raise TrainingDiverged(f"the network's logits are not finite for {bad:,} of {len(result):,} images. {REMEDY}")
     return result

@@ -4,35 +4,28 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from scipy.special import expit
-from torch import nn
 
 from ensemble import metrics
 from ensemble.data.augment import build_augmentation
 from ensemble.data.loaders import BatchLoader, ImageRows, evaluation_loader, training_loader
-from ensemble.errors import many
+from ensemble.errors import Unfinished, many
 from ensemble.models.description import describe_model
 from ensemble.recipe import Recipe
-from ensemble.runs import FoldPaths
 from ensemble.seeds import derive_seed
 from ensemble.training.build import build_settings, build_state
-from ensemble.training.checkpoint import CheckpointWriter, resume, write_weights
+from ensemble.training.checkpoint import CheckpointWriter, write_weights
 from ensemble.training.checks import check_lone_image
-from ensemble.training.engine import (
-    EpochStats,
-    StepSettings,
-    TrainingState,
-    predict_logits,
-    train_one_epoch,
-)
-from ensemble.training.history import BestEpoch, EpochRow, selection, write_metrics
-from ensemble.training.job import FoldData, FoldOutcome, Hardware, Observer
+from ensemble.training.engine import EpochHooks, StepSettings, TrainingState, predict_logits, train_one_epoch
+from ensemble.training.history import EpochRow, History
+from ensemble.training.job import FoldData, FoldJob, FoldOutcome, FoldStart, Observer
+from ensemble.training.meter import EpochPosition
 
 # Evaluation keeps no activations for a backward pass, so larger batches fit.
 _EVALUATION_BATCHES = 2
@@ -44,19 +37,22 @@ class _Fold:
 
     recipe: Recipe
     data: FoldData
-    paths: FoldPaths
-    hardware: Hardware
+    job: FoldJob
     observer: Observer
     state: TrainingState
     settings: StepSettings
     training: BatchLoader
-    rows: list[EpochRow] = field(default_factory=list)
-    chosen: BestEpoch = field(default_factory=BestEpoch)
-    watched: BestEpoch = field(default_factory=BestEpoch)
+    checkpoint: CheckpointWriter
+    history: History = field(default_factory=History)
+    position: EpochPosition = field(default_factory=EpochPosition)
 
-    def predict(self, rows: ImageRows, on_batch: Callable[[int], None] = lambda _images: None) -> NDArray[np.float32]:
+    @property
+    def device(self) -> torch.device:
+        return self.job.hardware.device
+
+    def predict(self, rows: ImageRows, on_batch: Callable[[int], None]) -> NDArray[np.float32]:
         batch_size = self.recipe.training.batch_size * _EVALUATION_BATCHES
-        loader = evaluation_loader(rows, batch_size=batch_size, workers=0, pin=self.hardware.device.type == "cuda")
+        loader = evaluation_loader(rows, batch_size=batch_size, workers=0, pin=self.device.type == "cuda")
         return predict_logits(
             self.state.final_model(),
             loader,
@@ -65,58 +61,56 @@ class _Fold:
             on_batch=on_batch,
         )
 
+    def save(self) -> None:
+        """Write a checkpoint of this very moment: nothing may be half done."""
+        self.job.lock.check()
+        progress = {"history": self.history.to_state(), "position": dataclasses.asdict(self.position)}
+        self.checkpoint.write(self.state, progress)
 
-def fit_fold(
-    recipe: Recipe,
-    data: FoldData,
-    *,
-    paths: FoldPaths,
-    hardware: Hardware,
-    facts: Mapping[str, str | int],
-    observer: Observer,
-) -> FoldOutcome:
+    def stop(self, where: str, *, save: bool = True) -> None:
+        """Save, and raise Unfinished."""
+        self.job.pacing.stop.seen()
+        if save:
+            self.save()
+        raise Unfinished(f"stopped by {self.job.pacing.stop.reason}, {where}; the same command goes on from there")
+
+
+def fit_fold(recipe: Recipe, data: FoldData, job: FoldJob, observer: Observer) -> FoldOutcome:
     """Train one fold's model and predict its rows.
 
     Args:
         recipe: What to train.
         data: On what.
-        paths: Checkpoint, metrics and weights go there; a checkpoint that is there is gone on from.
-        hardware: Device, precision, worker processes.
-        facts: What a checkpoint must agree with; ``facts["fold"]`` also seeds the weights.
+        job: Where and how; a checkpoint in it is gone on from.
         observer: Is told of the progress.
 
     Raises:
-        TrainingDiverged: The loss or a logit stopped being finite; the last checkpoint is kept.
+        TrainingDiverged: The loss, a weight or a logit stopped being finite; the last checkpoint is kept.
         RecipeError: A batch would hold a single image, and the network cannot train on one.
-        ArtefactError: The checkpoint that is there belongs to something else, or is damaged.
+        ArtefactError: The checkpoint is damaged.
+        StorageError: The disk is full, read-only or gone; the last checkpoint is kept.
+        Unfinished: Somebody asked to stop; a checkpoint of that moment is written.
     """
-    fold, notices = _set_up(recipe, data, paths, hardware, facts=facts, observer=observer)
-    first_epoch = _resume(fold, facts)
-    observer.fold_started(n_images=len(data.training), first_epoch=first_epoch, notices=notices)
-    checkpoint = CheckpointWriter(paths.checkpoint, facts)
-    for epoch in range(first_epoch, recipe.training.epochs):
-        if _should_stop(fold):
+    fold, notices = _set_up(recipe, data, job, observer=observer)
+    start = _resume(fold)
+    observer.fold_started(n_images=len(data.training), start=start, notices=notices)
+    for epoch in range(start.epoch, recipe.training.epochs):
+        if fold.history.should_stop(recipe.training):
             break
         _run_epoch(fold, epoch)
-        checkpoint.maybe_write(fold.state, _progress(fold))
-    chosen_epoch = _choose_weights(fold)
-    if why := _why_chosen(fold, chosen_epoch):
+    chosen_epoch = fold.history.choose_weights(fold.state.final_model())
+    if why := fold.history.why_chosen(recipe.training, chosen_epoch):
         observer.weights_kept(chosen_epoch, why)
-    write_weights(paths.weights, fold.state.final_model())
     logits = {split: _predict_split(fold, split, rows) for split, rows in data.predict.items()}
-    return FoldOutcome(logits, chosen_epoch, fold.rows, first_epoch, describe_model(fold.state.model))
+    job.lock.check()
+    write_weights(job.paths.weights, fold.state.final_model())
+    cost = {"checkpoints_written": fold.checkpoint.written, "checkpoint_seconds": round(fold.checkpoint.seconds, 3)}
+    return FoldOutcome(logits, chosen_epoch, fold.history.rows, start, cost, describe_model(fold.state.model))
 
 
-def _set_up(
-    recipe: Recipe,
-    data: FoldData,
-    paths: FoldPaths,
-    hardware: Hardware,
-    *,
-    facts: Mapping[str, str | int],
-    observer: Observer,
-) -> tuple[_Fold, list[str]]:
-    seed = derive_seed(recipe.seed, "fold", facts["fold"])
+def _set_up(recipe: Recipe, data: FoldData, job: FoldJob, *, observer: Observer) -> tuple[_Fold, list[str]]:
+    hardware = job.hardware
+    seed = derive_seed(recipe.seed, "fold", job.facts["fold"])
     torch.manual_seed(seed)
     loader = training_loader(
         data.training,
@@ -131,48 +125,65 @@ def _set_up(
     if min(len(data.training), recipe.training.batch_size) == 1:
         check_lone_image(state.model, recipe.data.image_size, hardware.device)
     settings = build_settings(recipe, data.training, hardware)
-    fold = _Fold(recipe, data, paths, hardware, observer, state, settings, loader)
+    writer = CheckpointWriter(job.paths.checkpoint, job.facts, hardware.facts(), job.pacing.checkpoint_seconds)
+    fold = _Fold(recipe, data, job, observer, state, settings, loader, writer)
     return fold, [*notices, *_inner_notice(fold)]
 
 
-def _resume(fold: _Fold, facts: Mapping[str, str | int]) -> int:
-    progress = resume(fold.paths.checkpoint, fold.state, facts)
-    if progress is None:
-        return 0
-    fold.rows = [EpochRow.from_mapping(row) for row in progress["rows"]]
-    fold.chosen = BestEpoch.from_state(progress["chosen"])
-    fold.watched = BestEpoch.from_state(progress["watched"])
-    return len(fold.rows)
-
-
-def _progress(fold: _Fold) -> dict[str, object]:
-    return {
-        "rows": [dataclasses.asdict(row) for row in fold.rows],
-        "chosen": fold.chosen.to_state(),
-        "watched": fold.watched.to_state(),
-    }
+def _resume(fold: _Fold) -> FoldStart:
+    checkpoint = fold.job.checkpoint
+    if checkpoint is not None:
+        checkpoint.restore(fold.state, fold.device)
+        # Version 1 kept the history beside other things, and no position: it was written at epochs' ends.
+        fold.history = History.from_state(checkpoint.progress.get("history", checkpoint.progress))
+        fold.position = EpochPosition(**checkpoint.progress.get("position", {}))
+    # An epoch that was trained after the checkpoint has left a row that will come again.
+    fold.history.write(fold.job.paths.metrics)
+    return FoldStart(len(fold.history.rows), fold.position.images)
 
 
 def _run_epoch(fold: _Fold, epoch: int) -> None:
-    started = time.perf_counter()
-    # Dropout and its like draw from this: a restart at any epoch draws the same numbers.
-    torch.manual_seed(derive_seed(fold.recipe.seed, "epoch", epoch))
-    stats = train_one_epoch(fold.state, fold.training, fold.settings, epoch=epoch, on_batch=fold.observer.batch_done)
-    row = _evaluate(fold, epoch, stats, started)
-    fold.rows.append(row)
-    write_metrics(fold.paths.metrics, fold.rows)
+    started = time.perf_counter() - fold.position.seconds
+    if fold.position.batches == 0:
+        # Dropout and its like draw from this, and a checkpoint within the epoch holds how far they have come.
+        torch.manual_seed(derive_seed(fold.recipe.seed, "epoch", epoch))
+    fold.position = _train(fold, epoch)
+    row = _evaluate(fold, epoch, started)
+    fold.history.rows.append(row)
+    fold.position = EpochPosition()
+    fold.job.lock.check()
+    fold.history.write(fold.job.paths.metrics)
     fold.observer.epoch_done(row)
+    is_last = epoch + 1 == fold.recipe.training.epochs or fold.history.should_stop(fold.recipe.training)
+    if fold.checkpoint.is_due(epoch_end=True) or is_last:
+        fold.save()
 
 
-def _evaluate(fold: _Fold, epoch: int, stats: EpochStats, started: float) -> EpochRow:
+def _train(fold: _Fold, epoch: int) -> EpochPosition:
+    """The epoch's updates, from where they are; stopped or saved between two of them."""
+    stop = fold.job.pacing.stop
+
+    def between_updates(position: Callable[[], EpochPosition]) -> None:
+        if stop.reason:
+            fold.position = position()
+            fold.stop(f"in epoch {epoch + 1} of {fold.recipe.training.epochs}")
+        if fold.checkpoint.is_due(epoch_end=False):
+            fold.position = position()
+            fold.save()
+
+    hooks = EpochHooks(on_batch=fold.observer.batch_done, on_update=between_updates)
+    return train_one_epoch(fold.state, fold.training, fold.settings, epoch=epoch, start=fold.position, hooks=hooks)
+
+
+def _evaluate(fold: _Fold, epoch: int, started: float) -> EpochRow:
     held_out = fold.data.predict["oof"]
-    logits = fold.predict(held_out)
+    logits = fold.predict(held_out, _stoppable(fold, epoch))
     labels = held_out.labels.astype(np.float64)
     probabilities = expit(logits.astype(np.float64))
     row = EpochRow(
         epoch=epoch + 1,
-        train_loss=stats.loss,
-        train_images_per_second=stats.images_per_second,
+        train_loss=fold.position.loss,
+        train_images_per_second=fold.position.images_per_second,
         fold_loss=_loss_of(fold, held_out, logits),
         fold_macro_f1=metrics.macro_f1(labels, probabilities >= 0.5),
         fold_macro_average_precision=metrics.macro_average_precision(labels, probabilities),
@@ -181,52 +192,31 @@ def _evaluate(fold: _Fold, epoch: int, stats: EpochStats, started: float) -> Epo
         seconds=time.perf_counter() - started,
     )
     if fold.recipe.training.select == "best_on_fold":
-        fold.chosen.offer(epoch + 1, row.fold_macro_average_precision, fold.state.final_model())
+        fold.history.chosen.offer(epoch + 1, row.fold_macro_average_precision, fold.state.final_model())
     return row
 
 
+def _stoppable(fold: _Fold, epoch: int) -> Callable[[int], None]:
+    """Scoring an epoch changes nothing that a checkpoint holds, so it can be stopped at any batch."""
+
+    def between_batches(_images: int) -> None:
+        if fold.job.pacing.stop.reason:
+            fold.stop(f"after the updates of epoch {epoch + 1} of {fold.recipe.training.epochs}")
+
+    return between_batches
+
+
 def _watch(fold: _Fold, inner: ImageRows, epoch: int) -> float:
-    loss = _loss_of(fold, inner, fold.predict(inner))
+    loss = _loss_of(fold, inner, fold.predict(inner, _stoppable(fold, epoch)))
     keep = fold.recipe.training.select == "last"
-    fold.watched.offer(epoch + 1, -loss, fold.state.final_model(), keep_weights=keep)
+    fold.history.watched.offer(epoch + 1, -loss, fold.state.final_model(), keep_weights=keep)
     return loss
 
 
 def _loss_of(fold: _Fold, rows: ImageRows, logits: NDArray[np.float32]) -> float:
-    device = fold.hardware.device
+    device = fold.device
     with torch.inference_mode():
         return float(fold.settings.loss(torch.from_numpy(logits).to(device), torch.from_numpy(rows.labels).to(device)))
-
-
-def _should_stop(fold: _Fold) -> bool:
-    stopping = fold.recipe.training.early_stopping
-    return stopping is not None and fold.watched.waited >= stopping.patience_epochs
-
-
-def _choose_weights(fold: _Fold) -> int:
-    """The last epoch's weights, or those of the epoch that selection or early stopping kept."""
-    kept = fold.chosen if fold.chosen.weights is not None else fold.watched
-    model: nn.Module = fold.state.final_model()
-    if kept.weights is None:
-        return len(fold.rows)
-    model.load_state_dict(kept.weights)
-    return kept.epoch
-
-
-def _why_chosen(fold: _Fold, epoch: int) -> str:
-    """In words; empty where the last epoch's weights are kept whatever they are."""
-    by = selection(fold.recipe.training)
-    if by == "last":
-        return ""
-    if by == "best_on_fold":
-        what = "the highest average precision on the held-out fold, whose scores are marked for that"
-        known = fold.chosen.weights is not None
-    else:
-        what = f"the lowest loss on the inner slice, {fold.rows[epoch - 1].inner_loss:.4f}"
-        known = fold.watched.weights is not None
-    why = what if known else "the last, as no epoch's is a number that could be compared"
-    stopped = f"; stopped after {fold.watched.waited} without a lower inner loss" if _should_stop(fold) else ""
-    return why + stopped
 
 
 def _inner_notice(fold: _Fold) -> list[str]:
@@ -244,4 +234,11 @@ def _inner_notice(fold: _Fold) -> list[str]:
 
 def _predict_split(fold: _Fold, split: str, rows: ImageRows) -> NDArray[np.float32]:
     fold.observer.predicting(split, len(rows))
-    return fold.predict(rows, fold.observer.predicted)
+
+    def between_batches(images: int) -> None:
+        fold.observer.predicted(images)
+        if fold.job.pacing.stop.reason:
+            # What the last epoch left is saved already, and the weights in here may be those of another one.
+            fold.stop(f"while {split} rows were predicted", save=False)
+
+    return fold.predict(rows, between_batches)

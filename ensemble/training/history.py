@@ -6,7 +6,7 @@ import csv
 import io
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -46,13 +46,13 @@ class EpochRow:
     @classmethod
     def from_mapping(cls, values: Mapping[str, Any]) -> EpochRow:
         """The inverse of ``dataclasses.asdict``."""
-        return cls(**{field.name: values[field.name] for field in fields(cls)})
+        return cls(**{one.name: values[one.name] for one in fields(cls)})
 
 
 def write_metrics(path: Path, rows: Sequence[EpochRow]) -> None:
     """Write all rows so far; the file always holds whole rows."""
     text = io.StringIO(newline="")
-    writer = csv.DictWriter(text, [field.name for field in fields(EpochRow)], lineterminator="\n")
+    writer = csv.DictWriter(text, [one.name for one in fields(EpochRow)], lineterminator="\n")
     writer.writeheader()
     writer.writerows(_as_text(row) for row in rows)
     write_text(path, text.getvalue())
@@ -103,3 +103,64 @@ class BestEpoch:
     def from_state(cls, state: Mapping[str, Any]) -> BestEpoch:
         """The inverse of ``to_state``."""
         return cls(state["epoch"], state["score"], state["waited"], state["weights"])
+
+
+@dataclass(eq=False)
+class History:
+    """What the epochs so far brought.
+
+    Attributes:
+        rows: One an epoch.
+        chosen: By the held-out fold, where the recipe selects so.
+        watched: By the inner slice that early stopping watches.
+    """
+
+    rows: list[EpochRow] = field(default_factory=list)
+    chosen: BestEpoch = field(default_factory=BestEpoch)
+    watched: BestEpoch = field(default_factory=BestEpoch)
+
+    def write(self, path: Path) -> None:
+        """Make ``metrics.csv`` hold just these rows; without any, there is none."""
+        if self.rows:
+            write_metrics(path, self.rows)
+        else:
+            path.unlink(missing_ok=True)
+
+    def should_stop(self, training: TrainingSettings) -> bool:
+        """Whether early stopping has waited long enough."""
+        stopping = training.early_stopping
+        return stopping is not None and self.watched.waited >= stopping.patience_epochs
+
+    def choose_weights(self, model: nn.Module) -> int:
+        """Leave the last epoch's weights in ``model``, or put those in that were kept; returns whose they are."""
+        kept = self.chosen if self.chosen.weights is not None else self.watched
+        if kept.weights is None:
+            return len(self.rows)
+        model.load_state_dict(kept.weights)
+        return kept.epoch
+
+    def why_chosen(self, training: TrainingSettings, epoch: int) -> str:
+        """In words; empty where the last epoch's weights are kept whatever they are."""
+        by = selection(training)
+        if by == "last":
+            return ""
+        if by == "best_on_fold":
+            what = "the highest average precision on the held-out fold, whose scores are marked for that"
+            known = self.chosen.weights is not None
+        else:
+            what = f"the lowest loss on the inner slice, {self.rows[epoch - 1].inner_loss:.4f}"
+            known = self.watched.weights is not None
+        why = what if known else "the last, as no epoch's is a number that could be compared"
+        stopped = f"; stopped after {self.watched.waited} without a lower inner loss"
+        return why + (stopped if self.should_stop(training) else "")
+
+    def to_state(self) -> dict[str, Any]:
+        """For a checkpoint."""
+        rows = [asdict(row) for row in self.rows]
+        return {"rows": rows, "chosen": self.chosen.to_state(), "watched": self.watched.to_state()}
+
+    @classmethod
+    def from_state(cls, state: Mapping[str, Any]) -> History:
+        """The inverse of ``to_state``."""
+        rows = [EpochRow.from_mapping(row) for row in state["rows"]]
+        return cls(rows, BestEpoch.from_state(state["chosen"]), BestEpoch.from_state(state["watched"]))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 import numpy as np
@@ -11,16 +11,34 @@ import torch
 from numpy.typing import NDArray
 
 from ensemble.data.loaders import ImageRows
+from ensemble.errors import ArtefactError
+from ensemble.files import HeldLock
 from ensemble.models.description import Description
+from ensemble.runs import FoldPaths
+from ensemble.stopping import StopRequest
+from ensemble.training.checkpoint import Checkpoint
 from ensemble.training.history import EpochRow
 from ensemble.training.precision import Precision
+
+
+@dataclass(frozen=True)
+class FoldStart:
+    """How far earlier processes have come.
+
+    Attributes:
+        epoch: Epochs that are done.
+        images: Done in the epoch after those.
+    """
+
+    epoch: int = 0
+    images: int = 0
 
 
 class Observer(Protocol):
     """Whoever shows the progress. All calls come from the training process."""
 
-    def fold_started(self, *, n_images: int, first_epoch: int, notices: list[str]) -> None:
-        """Before the first epoch that is still to do (from 0)."""
+    def fold_started(self, *, n_images: int, start: FoldStart, notices: list[str]) -> None:
+        """Before the first batch that is still to do, of ``n_images`` an epoch."""
 
     def batch_done(self, images: int, mean_loss: Callable[[], float]) -> None:
         """After a batch. ``mean_loss`` makes the host wait for the device: ask rarely."""
@@ -63,6 +81,60 @@ class Hardware:
     workers: int
     threads: int
 
+    def facts(self) -> dict[str, str | int]:
+        """What the arithmetic's last bits depend on; a restart takes these over."""
+        return {"device": self.device.type, "precision": self.precision.name, "threads": self.threads}
+
+    def as_in(self, checkpoint: Checkpoint | None) -> Hardware:
+        """The same, with precision and threads of the run that is gone on with.
+
+        Raises:
+            ArtefactError: That run is on another kind of device.
+        """
+        before = {} if checkpoint is None else checkpoint.hardware
+        device = before.get("device", self.device.type)
+        if checkpoint is not None and device != self.device.type:
+            raise ArtefactError(
+                f"{checkpoint.path}: this unfinished fold was started on {device}, and would go on on "
+                f"{self.device.type} with other results. Give --device {device}, or --overwrite to start anew"
+            )
+        precision = self.precision
+        if before.get("precision", precision.name) != precision.name:
+            precision = Precision(before["precision"], "the run was started with it", device)
+        return replace(self, precision=precision, threads=before.get("threads", self.threads))
+
+
+@dataclass(frozen=True)
+class Pacing:
+    """When training stops, and how often it is saved.
+
+    Attributes:
+        stop: Looked at after every update.
+        checkpoint_seconds: Between two checkpoints within an epoch, at least.
+    """
+
+    stop: StopRequest = field(default_factory=StopRequest)
+    checkpoint_seconds: float = 60.0
+
+
+@dataclass(frozen=True, eq=False)
+class FoldJob:
+    """Where, with what and under which conditions one fold is trained.
+
+    Attributes:
+        paths: Checkpoint, metrics and weights go there.
+        lock: On the fold's folder; checked before anything is written.
+        facts: What a checkpoint must agree with; ``facts["fold"]`` also seeds the weights.
+        checkpoint: What an earlier process left; None to begin.
+    """
+
+    paths: FoldPaths
+    lock: HeldLock
+    hardware: Hardware
+    facts: Mapping[str, str | int]
+    pacing: Pacing
+    checkpoint: Checkpoint | None
+
 
 @dataclass(frozen=True, eq=False)
 class FoldOutcome:
@@ -72,12 +144,14 @@ class FoldOutcome:
         logits: By split, shape (N, C), float32.
         chosen_epoch: Whose weights were used, from 1.
         rows: An epoch each.
-        resumed_from_epoch: How many epochs an earlier process had done.
+        start: How far earlier processes had come.
+        checkpoints: How many this process wrote, and the seconds that they took.
         network: What was trained, in numbers.
     """
 
     logits: Mapping[str, NDArray[np.float32]]
     chosen_epoch: int
     rows: list[EpochRow]
-    resumed_from_epoch: int
+    start: FoldStart
+    checkpoints: dict[str, float]
     network: Description

@@ -8,19 +8,20 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 
 from ensemble.data.cache import ImageCache
 from ensemble.dataset import Dataset
-from ensemble.errors import ArtefactError, FoldError, TrainingDiverged
-from ensemble.files import locked, read_json, sha256_of_file, write_json
+from ensemble.errors import ArtefactError, FoldError
+from ensemble.files import locked, read_json, remove_leftovers, sha256_of_file, write_json
 from ensemble.folds import FoldFile
 from ensemble.recipe import Recipe, load_recipe, recipe_differences, recipe_hash
 from ensemble.runs import DatasetRuns, MemberPaths
 from ensemble.seeds import derive_seed
-from ensemble.training.checkpoint import PIXELS
-from ensemble.training.fit import fit_fold
+from ensemble.training.attempt import attempt_fold
+from ensemble.training.checkpoint import PIXELS, read_checkpoint
 from ensemble.training.history import selection
-from ensemble.training.job import FoldData, FoldOutcome, Hardware, Observer
+from ensemble.training.job import FoldData, FoldJob, FoldOutcome, Hardware, Observer, Pacing
 from ensemble.training.provenance import describe_run
 from ensemble.training.rows import fold_data
 from ensemble.training.tables import merge_tables, write_fold_tables
@@ -66,7 +67,6 @@ class Member:
             "dataset": self.dataset.content_hash,
             "folds_sha256": self.folds.sha256,
             PIXELS: self.cache.sha256,
-            "precision": self.hardware.precision.name,
         }
 
 
@@ -125,21 +125,37 @@ def refuse_other_rows(member: Member, folds: Iterable[int]) -> None:
             )
 
 
-def train_fold(member: Member, fold: int, observer: Observer) -> None:
+def train_fold(member: Member, fold: int, observer: Observer, pacing: Pacing | None = None) -> None:
     """Train one fold, if it is not finished, and write its tables.
+
+    Args:
+        member: Whose fold.
+        fold: From 0.
+        observer: Is told of the progress.
+        pacing: When to stop and how often to save; None: never, and every minute.
 
     Raises:
         ArtefactError: Another process trains this fold, or has started the member anew with another recipe, or the
             fold's checkpoint cannot be gone on from.
+        StorageError: The disk is full, read-only or gone.
         TrainingDiverged: The loss stopped being finite.
+        Unfinished: Somebody asked to stop.
+        WorkerDied: A data worker was killed.
     """
     paths = member.paths.fold(fold)
-    with locked(paths.lock):
+    with locked(paths.lock) as lock:
         refuse_other_recipe(member)
         if paths.run.exists():
             return
+        remove_leftovers(paths.folder)
         started = time.time()
-        outcome = _fit(member, fold, observer)
+        checkpoint = read_checkpoint(paths.checkpoint, member.facts(fold))
+        hardware = member.hardware.as_in(checkpoint)
+        torch.set_num_threads(hardware.threads)
+        facts = member.facts(fold)
+        job = FoldJob(paths, lock, hardware, facts, Pacing() if pacing is None else pacing, checkpoint)
+        finished = finished_folds(member.paths, member.folds.n_folds)
+        outcome = attempt_fold(member.recipe, rows_of_fold(member, fold), job, observer, finished=finished)
         write_fold_tables(
             paths,
             member.dataset,
@@ -148,28 +164,13 @@ def train_fold(member: Member, fold: int, observer: Observer) -> None:
             fold=fold,
             notes=_notes(member),
         )
-        write_json(paths.run, _run_facts(member, fold, outcome, started))
+        lock.check()
+        write_json(paths.run, {**_run_facts(member, fold, outcome), **_describe(member, hardware, started)})
         paths.checkpoint.unlink(missing_ok=True)
 
 
-def _fit(member: Member, fold: int, observer: Observer) -> FoldOutcome:
-    paths = member.paths.fold(fold)
-    try:
-        return fit_fold(
-            member.recipe,
-            rows_of_fold(member, fold),
-            paths=paths,
-            hardware=member.hardware,
-            facts=member.facts(fold),
-            observer=observer,
-        )
-    except TrainingDiverged as error:
-        kept = [f"fold_{fold}/{paths.checkpoint.name}"] if paths.checkpoint.exists() else []
-        kept += [f"fold_{other}" for other in finished_folds(member.paths, member.folds.n_folds)]
-        remedy = (
-            f" A changed recipe needs --overwrite, which discards {', '.join(kept)}, or --name OTHER" if kept else ""
-        )
-        raise TrainingDiverged(f"{member.paths.name} fold {fold}: {error}.{remedy}") from error
+def _describe(member: Member, hardware: Hardware, started: float) -> dict[str, object]:
+    return describe_run(hardware, member.command, seed=member.recipe.seed, started=started)
 
 
 def rows_of_fold(member: Member, fold: int) -> FoldData:
@@ -194,7 +195,7 @@ def _notes(member: Member) -> dict[str, str]:
     }
 
 
-def _run_facts(member: Member, fold: int, outcome: FoldOutcome, started: float) -> dict[str, object]:
+def _run_facts(member: Member, fold: int, outcome: FoldOutcome) -> dict[str, object]:
     paths = member.paths.fold(fold)
     return {
         "version": RUN_VERSION,
@@ -206,13 +207,14 @@ def _run_facts(member: Member, fold: int, outcome: FoldOutcome, started: float) 
         "select": selection(member.recipe.training),
         "chosen_epoch": outcome.chosen_epoch,
         "epochs": len(outcome.rows),
-        "resumed_from_epoch": outcome.resumed_from_epoch,
+        "resumed_from_epoch": outcome.start.epoch,
+        "resumed_from_image": outcome.start.images,
+        **outcome.checkpoints,
         "training_seconds": sum(row.seconds for row in outcome.rows),
         "train_images_per_second": float(np.median([row.train_images_per_second for row in outcome.rows])),
         **dataclasses.asdict(outcome.network),
         "table_sha256": {split: sha256_of_file(paths.table(split)) for split in outcome.logits},
         "weights_sha256": sha256_of_file(paths.weights),
-        **describe_run(member.hardware, member.command, seed=member.recipe.seed, started=started),
     }
 
 

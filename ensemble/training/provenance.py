@@ -37,6 +37,7 @@ def describe_run(hardware: Hardware, command: Sequence[str], *, seed: int, start
         "commit": commit(),
         "device": torch.cuda.get_device_name(device) if device.type == "cuda" else device.type,
         "processor": platform.processor() or platform.machine(),
+        "precision": hardware.precision.name,
         "precision_reason": hardware.precision.reason,
         "threads": hardware.threads,
         "workers": hardware.workers,

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from ensemble.errors import DataError
-from ensemble.tables import number_column, parse_numbers, read_table, shortened
+from ensemble.field_values import number_column, parse_numbers
+from ensemble.tables import read_table, shortened
 
 
 @pytest.fixture
@@ -50,6 +51,18 @@ def test_separator_inside_a_quoted_name_does_not_count(write):
     assert read_table(write('"i;d;",a\nx,1\n')).header == ("i;d;", "a")
 
 
+def test_spaces_before_quotes_are_no_part_of_the_field(write):
+    table = read_table(write('"id", "a b"\n"x, 1", "0"\n "y",1\n'))
+    assert table.header == ("id", "a b")
+    assert table.columns["id"].tolist() == ["x, 1", "y"]
+    assert table.columns["a b"].tolist() == ["0", "1"]
+
+
+def test_lines_of_spaces_are_blank(write):
+    table = read_table(write("  \nid;a\nx;1\n   \ny;0\n"))
+    assert (table.separator, table.lines.tolist()) == (";", [3, 5])
+
+
 def test_a_header_alone_is_an_empty_table(write):
     table = read_table(write("id,a\n"))
     assert len(table) == 0
@@ -65,8 +78,22 @@ def test_a_header_alone_is_an_empty_table(write):
         ("id,a,a\nx,1,1\n", "names 'a' more than once"),
         ("id,a\nx,1\ny,1,0\nz\n", "expected 2 fields a row, as in the header, but line 3 has 3, line 4 has 1"),
         ('id,a\n"x,1\ny,0\n', "from line 2: .*bad quoting"),
-        ("id,a\nx,\xe9\n".encode("latin-1"), "line 2: expected UTF-8"),
-        ("id,a\nx,1\n".encode("utf-16-le"), "NUL bytes"),
+        ("id,a\nx,\xe9\n".encode("latin-1"), "line 2: expected UTF-8 text, got the byte 0xe9 .*'x,é'"),
+        ("id,a\nx,1\n".encode("utf-16-le"), "NUL bytes .UTF-16"),
+        ("id,a\nx,1\n".encode("utf-16"), "this is text in UTF-16. Save the file"),
+        ("id,a\nx,1\n".encode("utf-32"), "this is text in UTF-32"),
+        ("id,a\nx\0,1\n", r"line 2: .*NUL bytes .is the file damaged"),
+        (b"PK\x03\x04\x14\x00", "a ZIP archive, as Excel's .xlsx is"),
+        (b"\x1f\x8b\x08\x00", "compressed by gzip"),
+        ("version https://git-lfs.github.com/spec/v1\n", "a pointer of Git LFS"),
+        ("\n<!DOCTYPE html>\n<html>", "a web page"),
+        ("   \n \n", "the file is empty"),
+        ("sep=;\nid;a\nx;1\n", "a note for Excel"),
+        ("# made by hand\nid,a\n", "got a comment '# made by hand'"),
+        ("id|a\nx|1\n", r"one column 'id\|a': write it anew with commas"),
+        ("id,a\nx,1,\ny,0,\n", "Every row has one more"),
+        ("id,a\n" + "x" * 200_000 + ",1\n", "from line 2: a field holds more than 131,072 characters. Is a quote"),
+        ("id,a\n" + "x" * 100_000 + ",1\n" + "y,0\n" * 4_000, "'id': line 2 holds 100,000 characters, too long"),
     ],
 )
 def test_unreadable_tables_are_refused(write, content, message):

@@ -13,7 +13,9 @@ from numpy.typing import NDArray
 
 from ensemble.blending.foreign.arrow import stacked, texts_of
 from ensemble.blending.foreign.table import OpenTable, id_column_of
-from ensemble.tables import EMPTY_VALUES, number_column, read_table, read_text, separator_of
+from ensemble.field_values import EMPTY_VALUES, number_column
+from ensemble.tables import has_spaced_quotes, read_table, separator_of
+from ensemble.text_files import read_text
 
 _HEAD = 1_000_000  # characters that a header may take
 
@@ -26,9 +28,10 @@ def open_csv(path: Path) -> OpenTable:
     """
     text = read_text(path)
     separator = separator_of(text)
-    rows = csv.reader(io.StringIO(text[:_HEAD], newline=""), delimiter=separator)
+    spaced = has_spaced_quotes(text)
+    rows = csv.reader(io.StringIO(text[:_HEAD], newline=""), delimiter=separator, skipinitialspace=spaced)
     try:
-        written = next(dropwhile(lambda row: not row, rows), [])
+        written = next(dropwhile(_is_blank, rows), [])
     except csv.Error:
         written = []
     header = [name.strip() for name in written]
@@ -38,10 +41,16 @@ def open_csv(path: Path) -> OpenTable:
     as_written = dict(zip(header, written, strict=True))
 
     def load(names: Sequence[str]) -> tuple[NDArray[np.str_], NDArray[np.float64]]:
-        fast = _fast_csv(text, separator, as_written[id_column], [as_written[name] for name in names])
+        fast = (
+            None if spaced else _fast_csv(text, separator, as_written[id_column], [as_written[name] for name in names])
+        )
         return _careful_csv(path, id_column, names) if fast is None else fast
 
     return OpenTable(path, tuple(name for name in header if name != id_column), load)
+
+
+def _is_blank(row: Sequence[str]) -> bool:
+    return not row or (len(row) == 1 and not row[0].strip())
 
 
 def _fast_csv(

@@ -2,24 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ensemble.errors import first_few
-
-_ENDING = re.compile(r"\.[A-Za-z]{2,5}(\.gz)?$")
-_GUESSES: tuple[tuple[str, Callable[[str], str]], ...] = (
-    ("spaces around them", str.strip),
-    ("upper and lower case", str.casefold),
-    ("zeros in front, which spreadsheets and pandas drop", lambda text: text.lstrip("0")),
-    ("file endings", lambda text: _ENDING.sub("", text)),
-    ("folders in front", lambda text: text.rpartition("/")[2]),
-)
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,17 +59,6 @@ def unusable_ids(image_ids: NDArray[np.str_], *, where: str) -> list[str]:
                 f"{where}: {counted(len(double), 'id')} more than once: {first_few(double)}. Keep one row each"
             )
     return problems
-
-
-def why_not(missing: NDArray[np.str_], foreign: NDArray[np.str_]) -> str:
-    """A hint where ids that do not meet would, were they spelled alike; else nothing."""
-    if not len(missing) or not len(foreign):
-        return ""
-    for words, plain in _GUESSES:
-        known = {plain(image_id) for image_id in missing.tolist()}
-        if sum(plain(image_id) in known for image_id in foreign.tolist()) * 2 > min(len(missing), len(foreign)):
-            return f". They differ by {words}: ids are compared as text, as they stand"
-    return ""
 
 
 def counted(count: int, noun: str) -> str:

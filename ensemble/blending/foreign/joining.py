@@ -10,10 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ensemble.blending.foreign.files import TableOptions
-from ensemble.blending.foreign.ids import Match, counted, match_ids, unusable_ids, why_not
+from ensemble.blending.foreign.ids import Match, counted, match_ids, unusable_ids
 from ensemble.blending.foreign.notes import Notes
 from ensemble.blending.foreign.table import OpenTable
 from ensemble.blending.foreign.values import Numbers
+from ensemble.dataset.spelling import why_not
 from ensemble.errors import EnsembleError, first_few
 from ensemble.predictions import PredictionTable
 
@@ -115,7 +116,7 @@ def _row_problems(where: str, match: Match, wanted: Wanted, options: TableOption
         return []
     helpless = lenient or (wanted.whole and len(match.missing) > 0)
     remedy = ". Mend the rows" if helpless else ". Mend the rows, or take those that all have: --only-common-rows"
-    return [f"{where}: {'; '.join(said)}{why_not(match.missing, match.foreign) or remedy}"]
+    return [f"{where}: {'; '.join(said)}{why_not(match.missing.tolist(), match.foreign.tolist()) or remedy}"]
 
 
 def _scale_remedy(table: OpenTable, options: TableOptions) -> str:

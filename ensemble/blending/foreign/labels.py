@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -9,9 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ensemble.blending.foreign.csv_file import open_csv
-from ensemble.blending.foreign.ids import counted, match_ids, unusable_ids, why_not
+from ensemble.blending.foreign.ids import counted, match_ids, unusable_ids
+from ensemble.blending.foreign.table import OpenTable, id_column_of
+from ensemble.dataset.spelling import why_not
 from ensemble.errors import DataError, first_few
-from ensemble.tables import parse_numbers, read_table, shortened
+from ensemble.field_values import parse_labels, wrong_labels
+from ensemble.tables import read_table
 
 RESERVED = ("id", "image_id", "fold", "group")
 """What the columns of other tables are called; no class can be."""
@@ -56,25 +60,33 @@ def read_labels(path: Path) -> Labels:
             f"{path}: a class cannot be called {first_few(reserved)}. Take the column out; groups are given by "
             "--groups FILE, folds by --folds FILE"
         )
-    image_ids, values = table.load(names)
-    problems = unusable_ids(image_ids, where=path.name)
-    wrong = ~((values == 0) | (values == 1) | np.isnan(values))
-    problems += [_wrong_values(path, names[column]) for column in np.flatnonzero(wrong.any(axis=0)).tolist()]
-    if len(values) and np.isnan(values).all():
+    image_ids, values, problems = _values(path, table)
+    problems = [*unusable_ids(image_ids, where=path.name), *problems]
+    if not problems and np.isnan(values).all():
         problems.append(f"{path.name}: expected 0 or 1 in some field, but all are empty")
     if problems:
         raise DataError.gather(f"{path} cannot be used as labels", problems)
     return Labels(path, names, image_ids, values)
 
 
-def _wrong_values(path: Path, name: str) -> str:
-    """Read once more, by the reader that knows lines."""
-    table = read_table(path)
-    texts = table.column(name)
-    values, refused = parse_numbers(texts)
-    wrong = np.union1d(refused, np.flatnonzero(~np.isnan(values) & (values != 0) & (values != 1)))
-    shown = shortened([f"line {table.lines[row]}: {str(texts[row])!r}" for row in wrong])
-    return f"{path.name}, class {name!r}: expected 0 or 1 (empty: not labelled), got {shown}"
+def _values(path: Path, table: OpenTable) -> tuple[NDArray[np.str_], NDArray[np.float64], list[str]]:
+    """Ids, labels, and what is wrong with these; the reader that knows lines comes after the fast one."""
+    try:
+        image_ids, values = table.load(table.columns)
+    except DataError:
+        return _careful(path, table.columns)
+    usable = (values == 0) | (values == 1) | np.isnan(values)
+    return (image_ids, values, []) if usable.all() else _careful(path, table.columns)
+
+
+def _careful(path: Path, names: Sequence[str]) -> tuple[NDArray[np.str_], NDArray[np.float64], list[str]]:
+    table, problems = read_table(path), []
+    values = np.empty((len(table), len(names)))
+    for column, name in enumerate(names):
+        values[:, column], wrong = parse_labels(table.columns[name])
+        if len(wrong):
+            problems.append(wrong_labels(table, name, wrong, settings=False))
+    return table.columns[id_column_of(path, table.header)], values, problems
 
 
 def read_groups(path: Path, image_ids: NDArray[np.str_], *, whose: str) -> NDArray[np.str_]:
@@ -100,7 +112,7 @@ def read_groups(path: Path, image_ids: NDArray[np.str_], *, whose: str) -> NDArr
     if len(match.missing):
         problems.append(
             f"{counted(len(match.missing), f'{whose} id')} without a group: {first_few(match.missing)}"
-            f"{why_not(match.missing, match.foreign)}. An image on its own is a group of its own"
+            f"{why_not(match.missing.tolist(), match.foreign.tolist())}. An image on its own is a group of its own"
         )
     else:
         empty = [image_id for image_id, group in zip(image_ids, groups[match.rows], strict=True) if not group.strip()]

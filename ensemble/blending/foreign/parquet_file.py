@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ensemble.blending.foreign.arrow import stacked, texts_of
-from ensemble.blending.foreign.table import ID_COLUMNS, OpenTable, id_column_of
+from ensemble.blending.foreign.table import OpenTable, id_column_of
+from ensemble.dataset.labels import ID_COLUMNS
 from ensemble.errors import DataError, first_few
 from ensemble.predictions import is_ours, read_predictions
 

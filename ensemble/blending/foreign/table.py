@@ -9,10 +9,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from ensemble.dataset.labels import ID_COLUMNS
 from ensemble.errors import DataError, first_few
 from ensemble.predictions import Scale
-
-ID_COLUMNS = ("id", "image_id")
 
 Loader = Callable[[Sequence[str]], tuple[NDArray[np.str_], NDArray[np.float64]]]
 

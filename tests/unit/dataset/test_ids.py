@@ -5,7 +5,7 @@ import pytest
 
 from ensemble.dataset import read_dataset
 from ensemble.dataset.ids import IdLookup, IdRow, double_ids, is_fit, split_ending, unfit_ids
-from ensemble.errors import DataError
+from ensemble.errors import DataError, quoted
 
 
 @pytest.mark.parametrize(
@@ -24,19 +24,22 @@ def test_split_ending(name, expected):
     assert split_ending(name) == expected
 
 
-@pytest.mark.parametrize("image_id", ["a", "007", "NA", "p1/a.png", "a b", "ä", "...", "x:1", " a"])
+@pytest.mark.parametrize(
+    "image_id", ["a", "007", "NA", "p1/a.png", "a b", "ä", "...", "x:1", " a", "a" * 255, "ä" * 127 + "/" + "b" * 200]
+)
 def test_fit_ids(image_id):
     assert is_fit(image_id)
 
 
 @pytest.mark.parametrize(
-    "image_id", ["", "/etc/a", "../a", "p/../a", "..", ".", "./a", "a//b", "a/", "p\\a", "C:/a", "a\nb", "a\x7f"]
+    "image_id",
+    ["", "/etc/a", "../a", "p/../a", "..", ".", "./a", "a//b", "a/", "p\\a", "C:/a", "a\nb", "a\x7f", "a/" + "ä" * 128],
 )
 def test_unfit_ids(image_id):
     assert not is_fit(image_id)
     problem = unfit_ids([IdRow("t.csv", 2, "a"), IdRow("t.csv", 3, image_id)])
     assert problem[0].startswith("t.csv: 1 of 2 ids cannot be used")
-    assert f"{image_id!r} (line 3)" in problem[0]
+    assert f"{quoted(image_id)} (line 3)" in problem[0]
 
 
 def _rows(*ids: str, table: str = "t.csv", labels: bytes | None = None) -> list[IdRow]:

@@ -115,6 +115,25 @@ def test_a_very_long_id_is_shown_cut(make):
     assert len(str(caught.value)) < 1000
 
 
+@pytest.mark.parametrize(
+    ("image", "image_id", "difference"),
+    [
+        ("a.png", "A", "upper and lower case"),
+        ("007.png", "7", "zeros in front"),
+        ("a.png", "a.dcm", "file endings"),
+        ("7.png", "7.0", "'.0' at the end"),
+        ("a.png", " a", "spaces around them"),
+        ("a_1.png", "a-1", "'-' and '_'"),
+        ("\u00fc.png", "u\u0308", "accents in two pieces"),
+        ("a.png", "\u200ba", "cannot be seen"),
+    ],
+)
+def test_ids_that_are_spelled_otherwise_than_the_files(make, image, image_id, difference):
+    tables = {"train_labels.csv": f"id,one\n{image_id},1\n", "val_labels.csv": None, "sample_submission.csv": None}
+    with pytest.raises(DataError, match=f"1 of its 1 image is missing(.|\n)*They differ by .*{difference}"):
+        read_dataset(make(tables, images=[f"images/{image}", "images/other.png"]))
+
+
 def test_the_folder_and_its_image_folders_may_be_links(make, tmp_path):
     folder = make(_train("a", "p/b"), ())
     store = tmp_path / "store"

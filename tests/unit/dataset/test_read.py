@@ -50,6 +50,26 @@ def test_floats_and_empty_labels(make):
     np.testing.assert_array_equal(dataset.train.labels, [[1, 0], [np.nan, np.nan], [0, 1]])
 
 
+def test_minus_one_and_words_mean_not_labelled_only_where_dataset_yaml_says_so(make):
+    labels = "id,one,two\na,-1,0\nb,-1.0,1\nc,0,unknown\n"
+    for stated in ("[-1, unknown]", "\n- unknown\n- -1.0"):
+        folder = make({"train_labels.csv": labels, "dataset.yaml": f"not_labelled: {stated}\n"})
+        np.testing.assert_array_equal(read_dataset(folder).train.labels, [[np.nan, 0], [np.nan, 1], [0, np.nan]])
+    with pytest.raises(DataError, match=r"'unknown'.*not_labelled"):
+        read_dataset(make({"train_labels.csv": labels, "dataset.yaml": "not_labelled: -1\n"}))
+
+
+def test_pandas_truth_values_are_labels(make):
+    folder = make({"train_labels.csv": "id,one,two\na,True, 1\nb,FALSE,1.0\nc,false,-0\n"})
+    assert read_dataset(folder).train.labels.tolist() == [[1, 1], [0, 1], [0, 0]]
+
+
+def test_ids_are_in_the_column_of_that_name_wherever_it_stands(make):
+    folder = make({"train_labels.csv": "one,image_id,two\n1,a,0\n0,b,1\n0,c,0\n"})
+    data = read_dataset(folder)
+    assert (data.train.image_ids.tolist(), data.class_names) == (["a", "b", "c"], ("one", "two"))
+
+
 def test_dataset_yaml_names_what_differs(make):
     folder = make(
         {
@@ -114,7 +134,7 @@ def test_true_probabilities_that_do_not_fit(make, text, message):
         ({"train_labels.csv": "id,age\na,60\nb,61\n"}, "If the column is no class, name the classes"),
         (
             {"train_labels.csv": "id,group,one,two\na,0,1,0\n"},
-            r"a class cannot be called 'group'. Rename the column, or say in dataset.yaml what it is: group_column",
+            r"cannot be called 'group'. Rename the column, or say in dataset.yaml what it is: id_column, group_column",
         ),
         ({"dataset.yaml": "class_names: [fold]\n"}, "a class cannot be called 'fold'"),
         ({"train_labels.csv": "id\na\n"}, "expected a column for every class, got only 'id'"),
@@ -122,6 +142,10 @@ def test_true_probabilities_that_do_not_fit(make, text, message):
         (
             {"val_labels.csv": "id,one\nd,1\n"},
             "val_labels.csv: expected the training table's classes .*'two' are missing",
+        ),
+        (
+            {"train_labels.csv": "Unnamed: 0,id,one,two\n0,a,1,0\n1,b,0,1\n2,c,0,0\n"},
+            r"dataset: train_labels.csv: the column 'Unnamed: 0' is no class, but an index that pandas has written",
         ),
         ({"val_labels.csv": "id,one,two,six\nd,1,1,1\n"}, "the columns 'six' are not among"),
         ({"sample_submission.csv": "id,class\ne,0\n"}, "sample_submission.csv: expected the training table's classes"),
@@ -165,6 +189,16 @@ def test_reading_a_dataset_needs_neither_torch_nor_cv2():
         ({"train_labels.csv": "id,one,two\na,,\nb,,NaN\n"}, "train_labels.csv: expected 0 or 1 in some field"),
         ({"train_labels.csv": "id\na\n", "true_probabilities.csv": "id\na\n"}, "a column for every class"),
         ({"train_labels.csv": "id,one,two\na,1,2\nb,0,1\nc,0,0\n"}, "got line 2: '2'. Correct the file"),
+        ({"train_labels.csv": "id,one,two\na,-1,0\nb,-1.0,1\nc,0,0\n"}, r"as CheXpert's .* \(not_labelled: \[-1\]\)"),
+        ({"train_labels.csv": "id,one,two\na,None,0\nb,?,1\nc,0,0\n"}, r'not_labelled: \["None", "\?"\]'),
+        ({"train_labels.csv": "id,one,two\na,Yes,0\nb,no,1\nc,0,0\n"}, "Write 1 and 0 for them"),
+        ({"train_labels.csv": "id,one,two\na,0.3,0\nb,0,1\nc,0,0\n"}, "look like probabilities"),
+        ({"train_labels.csv": "id;one;two\na;1,0;0\nb;0;1\nc;0;0\n"}, "Write decimals with a point"),
+        ({"train_labels.csv": "id,one\na,one two\nb,two\nc,\n"}, r"a list of labels in one column.*get_dummies\(' '\)"),
+        (
+            {"train_labels.csv": "id,one\na,one|two\nb,two\nc,\n"},
+            r"a list of labels in one.*get_dummies\('\|'\)",
+        ),
         ({"val_labels.csv": "id,one\nd,1\n"}, r"it has 'id', 'one'\. Add or rename"),
     ],
 )

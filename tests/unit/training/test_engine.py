@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from types import SimpleNamespace
 
 import numpy as np
@@ -12,8 +13,16 @@ from torch import nn
 
 from ensemble.data.loaders import BatchLoader, ImageRows, evaluation_loader, training_loader
 from ensemble.errors import TrainingDiverged
-from ensemble.training.engine import Pixels, StepSettings, TrainingState, predict_logits, train_one_epoch
+from ensemble.training.engine import (
+    EpochHooks,
+    Pixels,
+    StepSettings,
+    TrainingState,
+    predict_logits,
+    train_one_epoch,
+)
 from ensemble.training.losses import build_loss
+from ensemble.training.meter import EpochPosition
 from ensemble.training.optim import build_ema, build_optimizer, build_schedule, updates_in_epoch
 from ensemble.training.precision import choose_precision
 
@@ -26,7 +35,9 @@ def make_rows(n: int, *, labels: np.ndarray | None = None) -> ImageRows:
     images = rng.integers(0, 256, (n, SIZE, SIZE), dtype=np.uint8)
     if labels is None:
         labels = (images[:, :2, 0] > 127).astype(np.float32)
-    return ImageRows(SimpleNamespace(images=images, gather=images.__getitem__), np.arange(n, dtype=np.int64), labels)  # type: ignore[arg-type]
+    files = np.array([f"{number:02}.png" for number in range(n)])
+    cache = SimpleNamespace(images=images, gather=images.__getitem__, image_files=files)
+    return ImageRows(cache, np.arange(n, dtype=np.int64), labels)  # type: ignore[arg-type]
 
 
 def make_loader(rows: ImageRows, batch_size: int = 4) -> BatchLoader:
@@ -127,8 +138,41 @@ def test_a_loss_that_is_not_finite_stops_the_run_and_says_where() -> None:
             self.calls += 1
             return logits.sum() * (math.nan if self.calls >= 2 else 0.0)
 
-    with pytest.raises(TrainingDiverged, match=r"from epoch 4, batch 2 \(learning rate 0\.1\)"):
-        train_one_epoch(state, make_loader(make_rows(12, labels=labels)), make_settings(loss=Breaks()), epoch=3)
+    loader = make_loader(make_rows(12, labels=labels))
+    images = ", ".join(f"'{position:02}.png'" for position in loader.order.positions_of(3)[1])
+    where = rf"from epoch 4, batch 2 of 3 \(update 11, learning rate 0\.1; images {images}\)"
+    with pytest.raises(TrainingDiverged, match=where):
+        train_one_epoch(state, loader, make_settings(loss=Breaks()), epoch=3)
+
+
+@pytest.mark.parametrize("accumulation", [1, 2])
+def test_an_epoch_goes_on_from_any_update(accumulation: int) -> None:
+    """Weights and the mean loss end at the same bits, wherever the epoch was broken off."""
+
+    class Broken(Exception):  # noqa: N818 - a test's own
+        pass
+
+    rows, settings = make_rows(22), make_settings(accumulation_steps=accumulation)
+    straight = make_state(name="adam", ema=0.9)
+    whole = train_one_epoch(straight, make_loader(rows), settings, epoch=2)
+    for stop_after in range(updates_in_epoch(6, accumulation)):
+        state, reached = make_state(name="adam", ema=0.9), []
+
+        def stop(
+            position: Callable[[], EpochPosition],
+            after: int = stop_after,
+            state: TrainingState = state,
+            reached: list[EpochPosition] = reached,
+        ) -> None:
+            if state.updates > after:
+                reached.append(position())
+                raise Broken
+
+        with pytest.raises(Broken):
+            train_one_epoch(state, make_loader(rows), settings, epoch=2, hooks=EpochHooks(on_update=stop))
+        end = train_one_epoch(state, make_loader(rows), settings, epoch=2, start=reached[0])
+        assert torch.equal(weights(state), weights(straight))
+        assert (end.loss, end.images, end.batches) == (whole.loss, 22, 6)
 
 
 def test_ema_is_warmed_up_and_counts_updates() -> None:

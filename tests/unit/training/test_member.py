@@ -8,15 +8,19 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+import torch
 
 from ensemble.errors import ArtefactError, FoldError, TrainingDiverged
 from ensemble.files import write_json
 from ensemble.recipe import Recipe
 from ensemble.recipe.schema import ModelSettings, TrainingSettings
 from ensemble.runs import dataset_runs
+from ensemble.training import attempt
 from ensemble.training import member as member_module
+from ensemble.training.job import Hardware
 from ensemble.training.member import Member, merge_member, train_fold
 from ensemble.training.member import finished_folds as finished_of
+from ensemble.training.precision import choose_precision
 from ensemble.training.start import check_start, start_member
 
 N_FOLDS = 3
@@ -34,7 +38,7 @@ def make_member(
         SimpleNamespace(sha256=pixels),  # type: ignore[arg-type]
         runs,
         runs.member("small"),
-        SimpleNamespace(precision=SimpleNamespace(name="float32")),  # type: ignore[arg-type]
+        Hardware(torch.device("cpu"), choose_precision("float32", torch.device("cpu")), 0, torch.get_num_threads()),
         [],
     )
 
@@ -176,12 +180,13 @@ def test_divergence_says_what_a_changed_recipe_needs(
     def diverge(*_args: object, **_more: object) -> None:
         raise TrainingDiverged("the training loss is not finite. Try a lower optimizer.lr")
 
-    monkeypatch.setattr(member_module, "fit_fold", diverge)
+    monkeypatch.setattr(attempt, "fit_fold", diverge)
     monkeypatch.setattr(member_module, "rows_of_fold", lambda _member, _fold: None)
     if kept:
         finish(member, 1)
         member.paths.fold(0).checkpoint.parent.mkdir(exist_ok=True)
         member.paths.fold(0).checkpoint.touch()
+        monkeypatch.setattr(member_module, "read_checkpoint", lambda _path, _facts: None)
     with pytest.raises(TrainingDiverged, match=r"^small fold 0: .*Try a lower optimizer\.lr\.") as caught:
         train_fold(member, 0, None)  # type: ignore[arg-type]
     remedy = "A changed recipe needs --overwrite, which discards fold_0/checkpoint.pt, fold_1, or --name OTHER"

@@ -21,7 +21,7 @@ def watched_fold(*, dataset_groups: NDArray[np.str_] | None, fold_groups: NDArra
     labels = (np.random.default_rng(0).random((N, 2)) < [0.4, 0.2]).astype(np.float64)
     train = Split(FILES, labels, dataset_groups, FILES)
     dataset = Dataset("toy", Path(), ("a", "b"), train, None, None, None, "", ())
-    cache = ImageCache(Path(), FILES, np.zeros((N, 1, 1), dtype=np.uint8))
+    cache = ImageCache(Path(), FILES, np.zeros((N, 1, 1), dtype=np.uint8), sha256="")
     return fold_data(dataset, cache, np.arange(N) < 15, groups=fold_groups, inner_fraction=0.25, inner_seed=1)
 
 

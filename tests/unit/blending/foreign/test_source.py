@@ -273,7 +273,7 @@ def test_only_common_rows(tables):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("id,left\n000,2\n001,x\n", "column 'left': expected numbers, got line 3: 'x'"),
+        ("id,left\n000,2\n001,x\n", "class 'left': expected 0 or 1 .*line 2: '2', line 3: 'x'"),
         (
             "id,left\n000,2\n001,0.5\n",
             r"class 'left': expected 0 or 1 \(empty: not labelled\), got line 2: '2', line 3",

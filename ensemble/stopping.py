@@ -1,0 +1,115 @@
+"""Stopping on request: Ctrl-C, SIGTERM and a time limit end a long loop between two of its steps.
+
+A command opens ``stop_signals``. While nothing long runs, a request ends it at once. A loop that has something to put
+in order first runs inside ``StopRequest.patiently``, looks at ``reason`` between its steps, and calls ``seen``. If it
+has not looked after some seconds, it is interrupted where it is; if that does not help either, the process ends.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+from ensemble.errors import EXIT_UNFINISHED
+
+# How long a loop may go on after a request before it is interrupted, and how long after that the process ends.
+_PATIENCE_SECONDS = 10.0
+# The time limit's reserve: a share of it, and at most so many seconds.
+_RESERVE_FRACTION, _RESERVE_SECONDS = 0.1, 30.0
+_SIGNALS = {signal.SIGINT: "Ctrl-C", signal.SIGTERM: "SIGTERM", signal.SIGALRM: "the time limit"}
+_DURATION = re.compile(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?")
+_LONGEST_SECONDS = 10 * 365 * 24 * 3600
+
+
+class StopRequest:
+    """A wish to stop.
+
+    Attributes:
+        reason: Who asked, in words; empty as long as nobody has.
+    """
+
+    def __init__(self) -> None:
+        self.reason = ""
+        self._patient = False
+        self._seen = threading.Event()
+
+    @contextmanager
+    def patiently(self) -> Iterator[None]:
+        """Inside, a first request is only noted: the block looks at ``reason`` and ends by itself."""
+        self._patient = True
+        self._seen.clear()
+        try:
+            yield
+        finally:
+            self._patient = False
+            self._seen.set()
+
+    def seen(self) -> None:
+        """The loop has looked, and is putting things in order: it is not to be interrupted any more."""
+        self._seen.set()
+
+    def ask(self, reason: str) -> None:
+        """Ask to stop; a second time, or where nobody waits for it, ends what runs at once.
+
+        Raises:
+            KeyboardInterrupt: At once.
+        """
+        again, self.reason = bool(self.reason), self.reason or reason
+        if again or not self._patient:
+            raise KeyboardInterrupt(self.reason)
+        threading.Thread(target=self._insist, daemon=True).start()
+
+    def _insist(self) -> None:
+        if self._seen.wait(_PATIENCE_SECONDS):
+            return
+        os.kill(os.getpid(), signal.SIGTERM)
+        if not self._seen.wait(_PATIENCE_SECONDS):
+            sys.stderr.write("unfinished: stopped hard, as the work did not end; the same command goes on\n")
+            sys.stderr.flush()
+            os._exit(EXIT_UNFINISHED)
+
+
+@contextmanager
+def stop_signals(time_limit: float | None = None) -> Iterator[StopRequest]:
+    """Turn Ctrl-C, SIGTERM and the end of ``time_limit`` into requests while the block runs.
+
+    Args:
+        time_limit: Seconds from now. The request comes a little before: a tenth of it, but at most half a minute.
+    """
+    request = StopRequest()
+    if threading.current_thread() is not threading.main_thread():
+        yield request  # only a main thread may have signals
+        return
+
+    def asked(number: int, _frame: FrameType | None) -> None:
+        request.ask(_SIGNALS[signal.Signals(number)])
+
+    before = {number: signal.signal(number, asked) for number in _SIGNALS}
+    if time_limit is not None:
+        signal.setitimer(signal.ITIMER_REAL, time_limit - min(_RESERVE_SECONDS, _RESERVE_FRACTION * time_limit))
+    try:
+        yield request
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def duration_seconds(text: str) -> int:
+    """``9h``, ``90m``, ``30s`` or ``1h30m`` in seconds.
+
+    Raises:
+        ValueError: It is no such duration, or none at all, or longer than ten years.
+    """
+    match = _DURATION.fullmatch(text) if text.isascii() else None
+    hours, minutes, seconds = (int(part or 0) for part in match.groups()) if match else (0, 0, 0)
+    total = hours * 3600 + minutes * 60 + seconds
+    if not 0 < total <= _LONGEST_SECONDS:
+        raise ValueError(f"expected a time such as 9h, 90m, 30s or 1h30m, got {text!r}")
+    return total

@@ -1,0 +1,79 @@
+"""The flags of ``python -m ensemble.train``. Imports nothing heavy, as ``--help`` needs nothing."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from ensemble.command import whole_number
+from ensemble.stopping import duration_seconds
+
+_EXAMPLES = """examples:
+  python -m ensemble.train recipes/vgg14.yaml --fold 0
+  python -m ensemble.train recipes/resnet18.yaml --all-folds --data data/origin --set training.epochs=3
+  python -m ensemble.train --list
+  python -m ensemble.train --copy vgg14
+
+The same command again goes on where it stopped, and skips what is finished.
+Ctrl-C, SIGTERM and --time-limit save before they stop."""
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The command's flags; they mean the same in every command."""
+    parser = argparse.ArgumentParser(
+        prog="python -m ensemble.train",
+        description="Train the folds of one recipe; every fold leaves logits of its held-out, holdout and test rows.",
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("recipe", nargs="?", type=Path, metavar="RECIPE", help="a recipe file, e.g. recipes/vgg14.yaml")
+    parser.add_argument("--fold", type=int, metavar="K", help="the fold to hold out, from 0")
+    parser.add_argument("--all-folds", action="store_true", help="all folds, one after the other")
+    parser.add_argument(
+        "--data", type=Path, metavar="DIR", help="the dataset's folder (default: the recipe's data.path)"
+    )
+    parser.add_argument(
+        "--runs", type=Path, default=Path("runs"), metavar="DIR", help="where results go (default: runs)"
+    )
+    parser.add_argument(
+        "--cache", type=Path, metavar="DIR", help="where decoded images go (default: runs/<dataset>/cache)"
+    )
+    parser.add_argument("--name", metavar="NAME", help="the member's name (default: the recipe file's)")
+    parser.add_argument("--folds", type=Path, metavar="FILE", help="a fold file of your own: image_id, fold[, group]")
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="KEY=VALUE", dest="overrides", help="e.g. training.epochs=3"
+    )
+    parser.add_argument(
+        "--overwrite",
+        action="store_true",
+        help="discard what was trained for these folds before; for all folds, if the recipe has changed",
+    )
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:0, … or mps (default: auto)")
+    parser.add_argument(
+        "--workers", type=whole_number, metavar="N", help="data worker processes (default: fit for the device)"
+    )
+    parser.add_argument("--seed", type=int, metavar="N", help="instead of the recipe's seed")
+    parser.add_argument(
+        "--time-limit", type=_duration, metavar="TIME", help="stop before it, e.g. 9h, 90m, 1h30m; exit code 75"
+    )
+    parser.add_argument(
+        "--checkpoint-seconds",
+        type=whole_number,
+        default=60,
+        metavar="N",
+        help="least time between two checkpoints within an epoch (default: 60)",
+    )
+    parser.add_argument("--list", action="store_true", help="list the recipes that come with the package, and stop")
+    parser.add_argument(
+        "--verify", type=Path, metavar="RUN", help="check what a run folder holds against its stored hashes, and stop"
+    )
+    parser.add_argument("--copy", metavar="NAME", help="copy one of them into ./recipes, and stop")
+    return parser
+
+
+def _duration(text: str) -> int:
+    """Argparse makes a usage error of the refusal, but hides what a plain ValueError says."""
+    try:
+        return duration_seconds(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
