@@ -16,6 +16,7 @@ from ensemble.dataset.labels import IdTable, classes_of, id_column, read_labels,
 from ensemble.dataset.layout import Layout, find_layout, unused_tables
 from ensemble.dataset.settings import DatasetSettings, read_settings
 from ensemble.dataset.splits import Dataset, Split
+from ensemble.dataset.template_kind import other_kind, template_kind
 from ensemble.errors import DataError
 from ensemble.field_values import parse_numbers
 from ensemble.tables import read_table
@@ -112,6 +113,11 @@ def _read_tables(reading: _Reading) -> None:
     }
     for split, path in paths.items():
         if path is not None and (table := reading.open(path, first_column=split == "test")) is not None:
+            if split == "test" and (kind := template_kind(table.table, reading.class_names)):
+                remedy = "Give another one (template: FILE in dataset.yaml), or take it out of the folder"
+                problem = other_kind(kind, reading.class_names, remedy=remedy)
+                reading.problems.append(f"{table.name}: {problem}")
+                continue
             reading.tables[split] = table
             _read_split(reading, split, table)
     rows = [row for split, table in reading.tables.items() for row in table.rows(reading.labels.get(split))]
@@ -131,7 +137,9 @@ def _read_split(reading: _Reading, split: str, table: IdTable) -> None:
         reading.class_names = classes_of(table.table, settings, problems)
         usable = set(reading.class_names) <= set(table.table.columns)
     else:
-        usable = bool(reading.class_names) and same_classes(table.table, reading.class_names, settings, problems)
+        usable = bool(reading.class_names) and same_classes(
+            table.table, reading.class_names, settings, problems, exactly=split == "test"
+        )
     if usable and split != "test":
         reading.labels[split] = read_labels(table.table, reading.class_names, settings, problems)
         if split == "train" and len(table.image_ids) and not problems and np.isnan(reading.labels[split]).all():
