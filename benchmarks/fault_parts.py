@@ -17,7 +17,7 @@ from fault_lab import Child, Lab, fresh, inventory, kill_hard, member_folder, ta
 Expected = dict[str, dict[str, bytes]]
 
 
-def wait_for(path: Path, seconds: float = 60.0) -> None:
+def wait_for(path: Path, seconds: float = 300.0) -> None:
     deadline = time.monotonic() + seconds
     while not path.exists():
         if time.monotonic() > deadline:
@@ -52,7 +52,7 @@ def signals(lab: Lab, expected: Expected) -> None:
         wait_for(member_folder(runs, "cnn2") / "fold_0" / "checkpoint.pt")
         asked = time.monotonic()
         (os.killpg if "group" in name else os.kill)(child.pid, number)
-        code = child.wait(60)
+        code = child.wait(300)
         print(f"  {name}: exit code {code} after {time.monotonic() - asked:.2f} s\n    {child.said()}")
         shown(runs)
         verdict(lab, child, runs, expected)
