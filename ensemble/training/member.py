@@ -132,7 +132,7 @@ def train_fold(member: Member, fold: int, observer: Observer, pacing: Pacing | N
         member: Whose fold.
         fold: From 0.
         observer: Is told of the progress.
-        pacing: When to stop and how often to save; None: never, and every minute.
+        pacing: When to stop and how often to save; None: never, and as the cost allows.
 
     Raises:
         ArtefactError: Another process trains this fold, or has started the member anew with another recipe, or the
