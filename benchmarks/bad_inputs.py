@@ -1,145 +1,179 @@
-"""Bad inputs through the real commands: what the user sees for each, as a Markdown table.
+"""What a user sees who gives wrong input: each case is a command on a small folder that has one thing wrong.
 
 ::
 
-    python benchmarks/bad_inputs.py [--only images,hostile] [--match TEXT] [--fresh] [--seconds 120]
+    python benchmarks/bad_inputs.py [--only TEXT] [--workers N] [--markdown FILE]
 
-Each case (``bad_inputs_cases/``) makes its input in a folder of its own and runs one command there, in a fork of a
-process that has imported everything; with ``--fresh`` in a new interpreter, as a user starts it (two to ten seconds
-each). Counted are tracebacks, hangs, silent changes (exit code 0 where the input must be refused, a warning left out,
-or an input file that is another one afterwards), other words than expected, and what was let in: planted code that
-ran, and anything read or written outside the case's folder. Exits with 1 if there is any.
+Every command runs as a process of its own, as a user starts it. A case passes if the process ends by itself within
+``--limit`` seconds with the exit code that is expected (2 for what is refused, 0 for what is read right), its output
+holds the text that is expected, no traceback is shown, and no input file was changed. Prints a table of all cases: the
+command, the exit code and the first words that the user sees; then how many passed, tracebacks, hangs and changes.
+Exit code 1 if a case did not pass.
+
+Cases stand in ``bad_inputs_cases``: modules with a tuple ``CASES``.
 """
 
 from __future__ import annotations
 
 import argparse
+import hashlib
 import importlib
 import os
-import re
+import pkgutil
 import subprocess
 import sys
 import tempfile
 import time
-from collections import Counter
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
-from bad_inputs_cases import all_cases
-from bad_inputs_cases.case import Case, Outcome, try_case
-from fault_lab import ROOT, Child, import_all, kill_hard
+import bad_inputs_cases
 
-FAULTS = ("traceback", "hang", "silent change", "let in", "other words")
-_SHOWN = 400  # characters of what the user sees
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@dataclass(frozen=True)
+class Case:
+    """One wrong input.
+
+    Attributes:
+        name: In a few words.
+        make: Fills the folder that it is given; returns the command, e.g. ``("explore", "data", "--check")``. It runs
+            in that folder.
+        expect: What the user must read.
+        exit_code: 2: refused; 0: read right.
+    """
+
+    name: str
+    make: Callable[[Path], Sequence[str]]
+    expect: str
+    exit_code: int = 2
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What happened.
+
+    Attributes:
+        exit_code: None: it did not end in time.
+        said: Everything that the user saw.
+        faults: What is not as it should be; empty if the case passed.
+        seconds: From start to end.
+    """
+
+    case: Case
+    command: str
+    exit_code: int | None
+    said: str
+    faults: tuple[str, ...]
+    seconds: float
+
+
+def all_cases() -> list[Case]:
+    """Those of all modules, in the order of their names."""
+    found = (module.name for module in pkgutil.iter_modules(bad_inputs_cases.__path__))
+    names = sorted(name for name in found if not name.startswith("_"))
+    modules = [importlib.import_module(f"bad_inputs_cases.{name}") for name in names]
+    return [case for module in modules for case in module.CASES]
+
+
+def try_case(case: Case, *, limit: float) -> Outcome:
+    """Run a case in a folder of its own.
+
+    Args:
+        case: Which.
+        limit: After so many seconds it hangs.
+    """
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        module, *args = case.make(folder)
+        before = _contents(folder)
+        started = time.perf_counter()
+        exit_code, said = _run([sys.executable, "-m", f"ensemble.{module}", *args], folder, limit)
+        seconds = time.perf_counter() - started
+        changed = [file for file, digest in before.items() if _contents(folder).get(file) != digest]
+    faults = []
+    if exit_code is None:
+        faults.append("hangs")
+    elif exit_code != case.exit_code:
+        faults.append(f"exit code {exit_code}")
+    if "Traceback" in said:
+        faults.append("traceback")
+    # Lines may be wrapped anywhere.
+    if "".join(case.expect.split()) not in "".join(said.split()):
+        faults.append(f"does not say {case.expect!r}")
+    if changed:
+        faults.append(f"changed {', '.join(changed)}")
+    said = said.replace(f"{folder}/", "")
+    return Outcome(case, " ".join([module, *args]), exit_code, said, tuple(faults), seconds)
+
+
+def _run(command: Sequence[str], folder: Path, limit: float) -> tuple[int | None, str]:
+    paths = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "COLUMNS": "400", "NO_COLOR": "1"}
+    try:
+        done = subprocess.run(
+            command, cwd=folder, env=environment, capture_output=True, text=True, timeout=limit, check=False
+        )
+    except subprocess.TimeoutExpired as error:
+        return None, str(error.stderr or "")
+    return done.returncode, done.stdout + done.stderr
+
+
+def _contents(folder: Path) -> dict[str, str]:
+    return {
+        path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
+
+
+def table_of(outcomes: Sequence[Outcome], longest: int = 300) -> str:
+    """Markdown: a row a case, with the first words that the user sees."""
+    rows = ["| case | command | exit | seen | passed |", "|---|---|---|---|---|"]
+    for outcome in outcomes:
+        said = " ".join(outcome.said.split()).replace("|", "\\|")
+        shown = said if len(said) <= longest else f"{said[:longest]}…"
+        passed = "yes" if not outcome.faults else f"**no: {'; '.join(outcome.faults)}**"
+        rows.append(f"| {outcome.case.name} | `{outcome.command}` | {outcome.exit_code} | {shown} | {passed} |")
+    return "\n".join(rows)
+
+
+def summary_of(outcomes: Sequence[Outcome]) -> str:
+    """How many passed, and what the others did."""
+    counts = {
+        "tracebacks": sum("traceback" in outcome.faults for outcome in outcomes),
+        "hangs": sum("hangs" in outcome.faults for outcome in outcomes),
+        "silent changes": sum(any(fault.startswith("changed") for fault in outcome.faults) for outcome in outcomes),
+    }
+    passed = sum(not outcome.faults for outcome in outcomes)
+    told = ", ".join(f"{count} {what}" for what, count in counts.items())
+    return f"{passed} of {len(outcomes)} cases passed; {told}; slowest {max(one.seconds for one in outcomes):.1f} s"
 
 
 def main() -> int:
+    """Try the cases and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--only", metavar="LIST", help=f"of {','.join(all_cases())}")
-    parser.add_argument("--match", default="", metavar="TEXT", help="only cases that have it in their names")
-    parser.add_argument("--fresh", action="store_true", help="a new interpreter for each")
-    parser.add_argument(
-        "--seconds", type=float, default=120.0, metavar="N", help="what hangs is killed after this time"
-    )
+    parser.add_argument("--only", default="", metavar="TEXT", help="cases whose name holds this")
+    parser.add_argument("--workers", type=int, default=2, metavar="N", help="processes at once (default: 2)")
+    parser.add_argument("--limit", type=float, default=120.0, metavar="SECONDS", help="that a case may take")
+    parser.add_argument("--markdown", type=Path, metavar="FILE", help="write the table there, too")
     args = parser.parse_args()
-    wanted = args.only.split(",") if args.only else list(all_cases())
-    if not args.fresh:
-        import_all()
-        for name in ("blend", "compare", "explore", "train"):
-            importlib.import_module(f"ensemble.{name}")
-    started, faults, n_cases = time.monotonic(), Counter[str](), 0
-    for module in wanted:
-        cases = [case for case in all_cases()[module] if args.match in case.name]
-        print(f"\n### {module}: {len(cases)}\n\n| input | what the user sees | exit code |\n|---|---|---|")
-        for case in cases:
-            fault = show(case, fresh=args.fresh, seconds=args.seconds)
-            faults[fault] += 1
-            n_cases += 1
-    counts = ", ".join(f"{faults[fault]} × {fault}" for fault in FAULTS)
-    print(f"\n{n_cases} bad inputs in {time.monotonic() - started:.0f} s: {counts}")
-    return int(n_cases > faults[""])
-
-
-def show(case: Case, *, fresh: bool, seconds: float) -> str:
-    """Run a case and print its row; the fault, if any."""
-
-    def run(args: list[str], folder: Path) -> Outcome:
-        output = folder.parent / "output.txt"
-        child = (_start if fresh else _fork)(args, folder, output)
-        code = child.wait(seconds)
-        if code is None:
-            kill_hard(child)
-        said = output.read_text(encoding="utf-8", errors="replace")
-        output.unlink()
-        return Outcome(code, said)
-
-    with tempfile.TemporaryDirectory() as place:
-        outcome, fault = try_case(case, Path(place), run)
-    seen = outcome.output.replace(str(Path(place) / "work") + "/", "")
-    print(f"| {_cell(case.name)} | {_cell(_told(seen))} | {f'**{fault}** ' if fault else ''}{outcome.exit_code} |")
-    return fault
-
-
-def _fork(args: list[str], folder: Path, output: Path) -> Child:
-    """The command in a fork of this process."""
-    pid = os.fork()
-    if pid:
-        return Child(pid, output, time.monotonic())
-    os.setsid()
-    code = 1
-    try:
-        descriptor = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
-        os.dup2(descriptor, 1)
-        os.dup2(descriptor, 2)
-        os.chdir(folder)
-        sys.argv = args
-        code = _run(args[0])
-    finally:
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(code)
-
-
-def _run(name: str) -> int:
-    import traceback
-
-    from ensemble.command import run_command
-
-    try:
-        return run_command(importlib.import_module(name).main)
-    except SystemExit as stop:  # argparse
-        return stop.code if isinstance(stop.code, int) else 1
-    except BaseException:  # noqa: BLE001 - it is what the interpreter would print
-        traceback.print_exc()
-        return 1
-
-
-def _start(args: list[str], folder: Path, output: Path) -> Child:
-    """The command as a user types it."""
-    with output.open("wb") as stream:
-        process = subprocess.Popen(
-            [sys.executable, "-m", *args],
-            stdout=stream,
-            stderr=stream,
-            cwd=folder,
-            env={**os.environ, "PYTHONPATH": str(ROOT)},
-            start_new_session=True,
-        )
-    process.returncode = 0  # we wait for it by its number
-    return Child(process.pid, output, time.monotonic())
-
-
-def _told(output: str) -> str:
-    """From the error on; without one, the warnings, or the last line."""
-    if (place := output.find("error: ")) >= 0:
-        return output[place:]
-    warnings = [line for line in output.splitlines() if "warning" in line.lower()]
-    return "\n".join(warnings or output.strip().splitlines()[-1:])
-
-
-def _cell(text: str) -> str:
-    plain = re.sub(r"\s+", " ", text).strip().replace("|", "\\|")
-    return plain if len(plain) <= _SHOWN else f"{plain[: _SHOWN - 1]}…"
+    cases = [case for case in all_cases() if args.only in case.name]
+    if not cases:
+        raise SystemExit(f"no case's name holds {args.only!r}")
+    with ThreadPoolExecutor(args.workers) as pool:
+        outcomes = list(pool.map(partial(try_case, limit=args.limit), cases))
+    print(table_of(outcomes))
+    print(f"\n{summary_of(outcomes)}")
+    if args.markdown is not None:
+        args.markdown.write_text(f"{table_of(outcomes, 2000)}\n\n{summary_of(outcomes)}\n", encoding="utf-8")
+    return int(any(outcome.faults for outcome in outcomes))
 
 
 if __name__ == "__main__":
+    sys.modules["bad_inputs"] = sys.modules["__main__"]  # the cases import this module by its name
     sys.exit(main())
