@@ -132,8 +132,8 @@ def _scaled(dataset: Any, stored: NDArray[Any]) -> NDArray[np.uint8] | NDArray[n
     low, high = (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1) if signed else (0, 2**bits - 1)
     slope, intercept = float(dataset.get("RescaleSlope") or 1), float(dataset.get("RescaleIntercept") or 0)
     if bits == 8 and not signed and (slope, intercept) == (1, 0) and "WindowCenter" not in dataset:
-        return stored.astype(np.uint8)
+        return np.asarray(stored, np.uint8)
     # A window's result fills the same range as the values that go into it.
     values = apply_windowing(apply_rescale(stored, dataset), dataset).astype(np.float64)
     share = (values - (low * slope + intercept)) / ((high - low) * slope)
-    return np.round(np.clip(share, 0, 1) * _WHITE).astype(np.uint16)
+    return np.asarray(np.round(np.clip(share, 0, 1) * _WHITE), np.uint16)
