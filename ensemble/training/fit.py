@@ -124,7 +124,7 @@ def _set_up(recipe: Recipe, data: FoldData, job: FoldJob, *, observer: Observer)
     state, notices = build_state(recipe, hardware, n_classes=n_classes, n_batches=len(loader))
     if min(len(data.training), recipe.training.batch_size) == 1:
         check_lone_image(state.model, recipe.data.image_size, hardware.device)
-    settings = build_settings(recipe, data.training, hardware)
+    settings = build_settings(recipe, data.training, hardware, state.model)
     writer = CheckpointWriter(job.paths.checkpoint, job.facts, hardware.facts(), job.pacing.checkpoint_seconds)
     fold = _Fold(recipe, data, job, observer, state, settings, loader, writer)
     return fold, [*notices, *_inner_notice(fold)]

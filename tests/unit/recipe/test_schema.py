@@ -5,7 +5,7 @@ from pydantic import ValidationError
 
 from ensemble.recipe import DataSettings, LossSettings, ModelSettings, Recipe, TransformSettings
 from ensemble.recipe.keys import all_keys, is_known, section_at, suggestion
-from ensemble.recipe.schema import EarlyStopping
+from ensemble.recipe.training import EarlyStopping
 
 
 def test_only_the_models_name_has_no_default():
