@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ensemble.command import run_command, whole_number
-from ensemble.errors import EXIT_DONE, DataError
+from ensemble.errors import EXIT_DONE, DataError, many
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 _EXAMPLES = """examples:
   python -m ensemble.explore data/origin                 tables here, figures in runs/origin/explore.html
   python -m ensemble.explore data/origin --out look.html
+  python -m ensemble.explore data/origin --check         only whether everything fits together
 
 The dataset's folder is only read, and folds are shown, not written."""
 
@@ -36,6 +37,12 @@ def build_parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("folder", type=Path, metavar="DIR", help="the dataset's folder")
+    parser.add_argument(
+        "--check",
+        action="store_true",
+        help="only check tables, ids, template, groups, dataset.yaml and the heads of the images; exit code 2 if "
+        "something is wrong",
+    )
     parser.add_argument(
         "--out", type=Path, metavar="FILE", help="the page (default: explore.html in the dataset's folder below runs)"
     )
@@ -52,7 +59,32 @@ def build_parser() -> argparse.ArgumentParser:
 
 def main(argv: Sequence[str]) -> int:
     """Parse, look, print."""
-    return _explore(build_parser().parse_args(argv))
+    args = build_parser().parse_args(argv)
+    return _check(args) if args.check else _explore(args)
+
+
+def _check(args: argparse.Namespace) -> int:
+    """Everything that training would refuse, without decoding the images; a problem is an error, as anywhere."""
+    from rich.console import Console
+
+    from ensemble.data.audit import traps_in_tables
+    from ensemble.data.audit.headers import check_headers
+    from ensemble.dataset import check_holdout_groups, read_dataset
+    from ensemble.report.explore_terminal import print_traps
+    from ensemble.runs import dataset_runs
+
+    if args.out is not None:
+        raise DataError("--check writes no page: leave --out away")
+    dataset = read_dataset(args.folder)
+    if dataset.holdout_wanted is not False:
+        check_holdout_groups(dataset)
+    there = [split for split in (dataset.train, dataset.holdout, dataset.test) if split is not None]
+    files = [file for split in there for file in split.image_files.tolist()]
+    check_headers(dataset.path, files, workers=args.workers or None)
+    divided, folds = _folds(args, dataset, dataset_runs(args.runs, dataset.name))
+    print_traps(traps_in_tables(divided, folds), Console(highlight=False))
+    print(f"nothing wrong in {args.folder}: {many(len(files), 'image')} found, their heads are sound")
+    return EXIT_DONE
 
 
 def _explore(args: argparse.Namespace) -> int:

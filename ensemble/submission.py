@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ensemble.errors import ArtefactError, DataError, first_few
-from ensemble.files import write_text
+from ensemble.files import atomic_write
 from ensemble.tables import TextTable, read_table
 from ensemble.text_files import read_text
 
@@ -115,22 +115,27 @@ def write_submission(
     class_names: Sequence[str],
     decisions: NDArray[np.bool_],
 ) -> None:
-    """Write the decisions into the template's form, read the file back and compare.
+    """Write the decisions into the template's form, read the file back, compare, and only then give it its name.
 
     Args:
-        path: The file to write. What was there before is replaced.
+        path: The file to write. What was there before is replaced, once the new file is what it should be.
         template: Ids, order and form.
         image_ids: Shape (n,), unique; any order, and rows that the template does not ask for are left out.
         class_names: C names, in any order: columns are matched by name.
         decisions: Shape (n, C), bool, in the order of ``image_ids`` and ``class_names``.
 
     Raises:
-        DataError: The template asks for an image without a decision, or its columns are not the classes.
-        ArtefactError: What was read back is not what should have been written.
+        DataError: The template asks for an image without a decision, its columns are not the classes, or ``path`` is
+            the template.
+        ArtefactError: What was read back is not what should have been written; ``path`` is as it was.
     """
     values = _in_template_order(template, image_ids, class_names, decisions)
-    write_text(path, _text(template, values))
-    verify_submission(path, template, values)
+    if path.resolve() == template.path.resolve():
+        raise DataError(f"{path}: this is the sample submission itself, which is only read. Give the submission a name")
+    with atomic_write(path) as stream:
+        stream.write(_text(template, values).encode())
+        stream.flush()
+        _refuse_differences(path, _differences(Path(stream.name), template, values))
 
 
 def _in_template_order(
@@ -192,22 +197,37 @@ def verify_submission(path: Path, template: Template, values: NDArray[np.bool_])
         values: Shape (N, C), bool, in the template's rows and columns.
 
     Raises:
-        ArtefactError: It has another header, separator, ids, order or values.
+        ArtefactError: It has another header, separator, line end, ids, order or values.
     """
+    _refuse_differences(path, _differences(path, template, values))
+
+
+def _refuse_differences(path: Path, problems: Sequence[str]) -> None:
+    if problems:
+        raise ArtefactError.gather(f"{path}: the submission that was written is not the one that was meant", problems)
+
+
+def _differences(path: Path, template: Template, values: NDArray[np.bool_]) -> list[str]:
     try:
         table, text = read_table(path), read_text(path)
     except DataError as error:
-        raise ArtefactError(f"{path}: the submission cannot be read back ({error})") from error
+        return [f"it cannot be read back ({error})"]
     problems = []
     if not (_mark(path) + text).startswith(template.head + template.newline):
         problems.append(f"expected the header {template.head!r}, got {first_few(table.header, 20)}")
     if not np.array_equal(table.columns[table.header[0]], template.image_ids):
-        problems.append("the ids, or their order, are not the template's")
+        problems.append(
+            f"the ids, or their order, are not the template's: expected {len(template)} rows, got {len(table)}"
+        )
+    own_ends = set(_LINE_END.findall("".join([template.head, *template.image_ids.tolist()])))
+    if set(_LINE_END.findall(text)) - own_ends - {template.newline}:
+        problems.append(f"expected lines that end in {template.newline!r}")
+    if text[len(text.rstrip("\r\n")) :] != template.tail:
+        problems.append(f"expected {template.tail!r} after the last row, as in the template")
     expected = np.where(values, "1", "0")
     columns = list(zip(table.header[1:], expected.T, strict=False))
     if len(table.header) - 1 != values.shape[1]:
         problems.append(f"expected {values.shape[1]} classes, got {len(table.header) - 1}")
     if wrong := [name for name, texts in columns if not np.array_equal(table.columns[name], texts)]:
         problems.append(f"the columns {first_few(wrong)} do not hold the decisions")
-    if problems:
-        raise ArtefactError.gather(f"{path}: the submission that was written is not the one that was meant", problems)
+    return problems

@@ -24,6 +24,7 @@ SEPARATORS = (",", ";", "\t")
 
 _MOST_BYTES = 2**30  # of a column in memory, where every text takes the room of the longest
 _BLANK_LINES = re.compile(r"\A\s*[\r\n]")
+_SPACED_FIELD = re.compile(r' +"')
 _SPACED_QUOTE = re.compile(r'(^|[,;\t]) +"', re.MULTILINE)
 
 
@@ -104,8 +105,16 @@ def has_spaced_quotes(text: str) -> bool:
 
 def _split(path: Path, text: str, separator: str) -> tuple[list[list[str]], list[int]]:
     """All rows that are not blank, and the line on which each begins."""
+    rows, lines = _rows_and_lines(path, text, separator, skip_spaces=False)
+    # Only now it is certain that a space before a quote begins a field, and stands in no other field.
+    if has_spaced_quotes(text) and any(_SPACED_FIELD.match(field) for row in rows for field in row):
+        return _rows_and_lines(path, text, separator, skip_spaces=True)
+    return rows, lines
+
+
+def _rows_and_lines(path: Path, text: str, separator: str, *, skip_spaces: bool) -> tuple[list[list[str]], list[int]]:
     stream = io.StringIO(text, newline="")
-    reader = csv.reader(stream, delimiter=separator, strict=True, skipinitialspace=has_spaced_quotes(text))
+    reader = csv.reader(stream, delimiter=separator, strict=True, skipinitialspace=skip_spaces)
     rows, lines, line = [], [], 1
     try:
         for row in reader:

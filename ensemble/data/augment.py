@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from ensemble.data.quick import Images, QuickTransform, quick_version
 from ensemble.data.transforms import CONTAINERS, FAILURES, build_transform, parts_of, reason_of
 from ensemble.errors import RecipeError
 from ensemble.recipe.schema import TransformSettings
@@ -29,6 +30,9 @@ _TRIES = 4
 class Augmentation:
     """A recipe's transforms, one after the other.
 
+    ``batch`` is the quick way, used while training; called with one image, all of it is albumentations' own work. Both
+    give the same pixels.
+
     It can be sent to worker processes, however they start: it travels as settings and is built anew there. One
     instance serves one thread.
     """
@@ -37,9 +41,45 @@ class Augmentation:
         self._settings = tuple(augment)
         self._image_size = image_size
         self._transforms = [build_transform(settings) for settings in self._settings]
+        self._head = _leading_quick(self._transforms, image_size)
         self._stream = _Stream()
         for transform in self._transforms:
             transform.set_random_state(self._stream.generator, self._stream.python)
+
+    def batch(self, images: Images, key: tuple[int, int], samples: Sequence[int]) -> Images:
+        """The images, each changed as ``key`` and its own number decide.
+
+        Args:
+            images: Shape (B, H, W), as for one image; changed in place.
+            key: The run's seed and the epoch.
+            samples: The B samples' numbers.
+
+        Returns:
+            ``images``.
+
+        Raises:
+            RecipeError: As for one image.
+        """
+        seeds = [derive_seed(key[0], "augment", key[1], sample) for sample in samples]
+        numbers = []
+        for seed in seeds:
+            self._stream.restart_python(seed)
+            numbers.append([version.draw(self._stream.python) for version in self._head])
+        for version, drawn in zip(self._head, zip(*numbers, strict=True), strict=True):
+            rows = [row for row, of_image in enumerate(drawn) if of_image is not None]
+            if rows:
+                version.apply(images, np.array([drawn[row] for row in rows], dtype=np.float64), rows)
+        if len(self._head) < len(self._transforms):
+            for row, sample in enumerate(samples):
+                images[row] = self._finish(images[row], seeds[row], (*key, sample))
+        return images
+
+    def _finish(self, image: Image, seed: int, key: Key) -> Image:
+        """What follows the quick transforms, with the stream where it stands after them."""
+        self._stream.restart(seed)
+        for version in self._head:
+            version.draw(self._stream.python)
+        return self._apply(self._transforms[len(self._head) :], image, key)
 
     def __call__(self, image: Image, key: Key) -> Image:
         """The image, changed as ``key`` alone decides.
@@ -56,8 +96,11 @@ class Augmentation:
             RecipeError: A transform changed the size or the type, which the trial before training did not bring out.
         """
         self._stream.restart(derive_seed(key[0], "augment", *key[1:]))
+        return self._apply(self._transforms, image, key)
+
+    def _apply(self, transforms: Sequence[Any], image: Image, key: Key) -> Image:
         changed = image
-        for transform in self._transforms:
+        for transform in transforms:
             changed = transform(image=changed)["image"]
         if changed.shape != self._image_size or changed.dtype != image.dtype:
             wanted, got = _describe(image), _describe(changed)
@@ -66,6 +109,17 @@ class Augmentation:
 
     def __reduce__(self) -> tuple[Any, ...]:
         return build_augmentation, (self._settings, self._image_size)
+
+
+def _leading_quick(transforms: Sequence[Any], image_size: tuple[int, int]) -> list[QuickTransform]:
+    """Quick versions of the first transforms, up to one that has none."""
+    head = []
+    for transform in transforms:
+        version = quick_version(transform, image_size)
+        if version is None:
+            break
+        head.append(version)
+    return head
 
 
 class _Stream:
@@ -84,6 +138,10 @@ class _Stream:
         """Go on as ``Philox(key=seed)`` and ``random.Random(seed)`` begin."""
         self._fresh["state"]["key"][0] = seed
         self._philox.state = self._fresh
+        self.restart_python(seed)
+
+    def restart_python(self, seed: int) -> None:
+        """Python's alone, where NumPy's are not drawn from."""
         self.python.seed(seed)
 
 

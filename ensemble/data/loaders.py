@@ -79,12 +79,7 @@ class _Batches(Dataset[Batch]):
         index = self._rows.index[key.positions]
         images = _as_network_input(self._rows.cache.gather(index))
         if self._augmentation is not None:
-            images = np.stack(
-                [
-                    self._augmentation(image, (self._seed, key.epoch, int(sample)))
-                    for image, sample in zip(images, index, strict=True)
-                ]
-            )
+            images = self._augmentation.batch(images, (self._seed, key.epoch), index.tolist())
         return Batch(
             torch.from_numpy(images).unsqueeze(1),
             torch.from_numpy(self._rows.labels[key.positions]),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -22,9 +22,10 @@ _MOST_SEARCHED = 200_000
 
 @dataclass
 class _Listing:
-    """The images in one folder: stem to file names, and which of the names are links that lead out."""
+    """The images in one folder: stem to file names, and which of these are links that lead out; and its sub-folders."""
 
     names: dict[str, list[str]] = field(default_factory=dict)
+    folders: list[str] = field(default_factory=list)
     leading_out: set[str] = field(default_factory=set)
 
 
@@ -65,6 +66,22 @@ class ImageIndex:
                 else:
                     found.append(_joined(image_folder, parent, match))
         return list(dict.fromkeys(found)), leading_out
+
+    def files(self, image_folders: Sequence[str]) -> Iterator[str]:
+        """All image files, relative to the dataset's folder; a file may come twice.
+
+        Folders of images are looked through to their ends; of the dataset's folder itself, where images may lie beside
+        the tables, only the files in it. Links to folders are not followed.
+        """
+        for image_folder in image_folders:
+            parents = [""]
+            while parents:
+                parent = parents.pop()
+                listing = self._listing(image_folder, parent)
+                for names in listing.names.values():
+                    yield from (_joined(image_folder, parent, name) for name in names)
+                if image_folder != ".":
+                    parents += [_joined(parent, name) for name in listing.folders]
 
     def stems(self) -> set[str]:
         """The names, without ending, of all images that were listed."""
@@ -113,6 +130,8 @@ class ImageIndex:
         with os.scandir(folder) as entries:
             for entry in entries:
                 stem, ending = split_ending(entry.name)
+                if entry.is_dir(follow_symlinks=False):
+                    listing.folders.append(entry.name)
                 if not ending or not _is_file(entry):
                     continue
                 listing.names.setdefault(stem, []).append(entry.name)

@@ -91,8 +91,15 @@ def _not_reserved(table: TextTable, names: tuple[str, ...], problems: list[str])
     return tuple(name for name in names if name not in (*reserved, *written))
 
 
-def same_classes(table: TextTable, class_names: Sequence[str], settings: DatasetSettings, problems: list[str]) -> bool:
-    """Whether a later table has the training table's classes, in any order."""
+def same_classes(
+    table: TextTable,
+    class_names: Sequence[str],
+    settings: DatasetSettings,
+    problems: list[str],
+    *,
+    exactly: bool = False,
+) -> bool:
+    """Whether a later table has the training table's classes, in any order; ``exactly``: and no column beside them."""
     ignored = {id_column(table, settings), settings.group_column}
     missing = [name for name in class_names if name not in table.columns]
     foreign = [name for name in table.header if name not in class_names and name not in ignored]
@@ -100,6 +107,11 @@ def same_classes(table: TextTable, class_names: Sequence[str], settings: Dataset
         problems.append(
             f"{table.path.name}: expected the training table's classes {first_few(class_names, 20)}, "
             f"but {first_few(missing)} are missing; it has {first_few(table.header, 20)}. Add or rename columns"
+        )
+    elif foreign and exactly and settings.class_names:
+        problems.append(
+            f"{table.path.name}: the columns {first_few(foreign)} are not among class_names of dataset.yaml, and "
+            "nothing can be written in them. Give a template without them (template: FILE)"
         )
     elif foreign and not settings.class_names:
         problems.append(

@@ -43,6 +43,10 @@ class Layout:
         found = {self.train_labels, self.holdout_labels, self.template, self.true_probabilities, *self.group_tables}
         return {path for path in found if path is not None}
 
+    def all_image_folders(self) -> list[str]:
+        """The folders of all splits, each once."""
+        return list(dict.fromkeys(name for names in self.image_folders.values() for name in names))
+
 
 def find_layout(folder: Path, settings: DatasetSettings) -> Layout:
     """Look through the folder.

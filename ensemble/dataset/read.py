@@ -16,6 +16,7 @@ from ensemble.dataset.labels import IdTable, classes_of, id_column, read_labels,
 from ensemble.dataset.layout import Layout, find_layout, unused_tables
 from ensemble.dataset.settings import DatasetSettings, read_settings
 from ensemble.dataset.splits import Dataset, Split
+from ensemble.dataset.template_kind import other_kind, template_kind
 from ensemble.errors import DataError
 from ensemble.field_values import parse_numbers
 from ensemble.tables import read_table
@@ -48,6 +49,15 @@ class _Reading:
         return IdTable(table, name)
 
 
+@dataclass(frozen=True)
+class _Found:
+    """Images: the files of each split, the names of all that lie there, and the files without an id."""
+
+    files: Mapping[str, NDArray[np.str_]] = field(default_factory=dict)
+    stems: set[str] = field(default_factory=set)
+    without_id: tuple[str, ...] = ()
+
+
 def read_dataset(path: Path, *, images: bool = True) -> Dataset:
     """Read and check the dataset in the folder ``path``.
 
@@ -68,12 +78,12 @@ def read_dataset(path: Path, *, images: bool = True) -> Dataset:
     _read_tables(reading)
     groups, groups_source = _read_groups(reading)
     true_probabilities = _read_true_probabilities(reading)
-    files, stems = _find_files(reading) if images else ({}, set[str]())
+    found = _find_files(reading) if images else _Found()
     if reading.problems:
         raise DataError.gather(f"{folder} cannot be used as a dataset", reading.problems)
     nothing = np.array([], dtype=np.str_)
     splits = {
-        split: Split(table.image_ids, reading.labels.get(split), groups.get(split), files.get(split, nothing))
+        split: Split(table.image_ids, reading.labels.get(split), groups.get(split), found.files.get(split, nothing))
         for split, table in reading.tables.items()
     }
     return Dataset(
@@ -85,7 +95,8 @@ def read_dataset(path: Path, *, images: bool = True) -> Dataset:
         test=splits.get("test"),
         template=reading.layout.template,
         groups_source=groups_source,
-        unused_tables=unused_tables(folder, reading.layout.tables(), _known_ids(reading) | stems),
+        unused_tables=unused_tables(folder, reading.layout.tables(), _known_ids(reading) | found.stems),
+        images_without_id=found.without_id,
         n_folds=settings.n_folds,
         fold_seed=settings.fold_seed,
         holdout_wanted=settings.holdout,
@@ -102,6 +113,11 @@ def _read_tables(reading: _Reading) -> None:
     }
     for split, path in paths.items():
         if path is not None and (table := reading.open(path, first_column=split == "test")) is not None:
+            if split == "test" and (kind := template_kind(table.table, reading.class_names)):
+                remedy = "Give another one (template: FILE in dataset.yaml), or take it out of the folder"
+                problem = other_kind(kind, reading.class_names, remedy=remedy)
+                reading.problems.append(f"{table.name}: {problem}")
+                continue
             reading.tables[split] = table
             _read_split(reading, split, table)
     rows = [row for split, table in reading.tables.items() for row in table.rows(reading.labels.get(split))]
@@ -121,7 +137,9 @@ def _read_split(reading: _Reading, split: str, table: IdTable) -> None:
         reading.class_names = classes_of(table.table, settings, problems)
         usable = set(reading.class_names) <= set(table.table.columns)
     else:
-        usable = bool(reading.class_names) and same_classes(table.table, reading.class_names, settings, problems)
+        usable = bool(reading.class_names) and same_classes(
+            table.table, reading.class_names, settings, problems, exactly=split == "test"
+        )
     if usable and split != "test":
         reading.labels[split] = read_labels(table.table, reading.class_names, settings, problems)
         if split == "train" and len(table.image_ids) and not problems and np.isnan(reading.labels[split]).all():
@@ -160,10 +178,10 @@ def _read_true_probabilities(reading: _Reading) -> NDArray[np.float64] | None:
     return values
 
 
-def _find_files(reading: _Reading) -> tuple[dict[str, NDArray[np.str_]], set[str]]:
-    """Split to its image files, and the names of all images that lie there."""
-    image_folders = reading.layout.image_folders
-    index = ImageIndex(reading.folder, list(dict.fromkeys(name for names in image_folders.values() for name in names)))
+def _find_files(reading: _Reading) -> _Found:
+    """The images of all ids, and those of none."""
+    image_folders, all_folders = reading.layout.image_folders, reading.layout.all_image_folders()
+    index = ImageIndex(reading.folder, all_folders)
     files = {
         split: find_images(index, table, image_folders[split], reading.problems)
         for split, table in reading.tables.items()
@@ -176,7 +194,8 @@ def _find_files(reading: _Reading) -> tuple[dict[str, NDArray[np.str_]], set[str
     reading.problems.extend(shared_files(pairs))
     for split, table in reading.tables.items():
         reading.problems.extend(_no_header(table, index, image_folders[split]))
-    return files, index.stems()
+    used = {file for _, file in pairs}
+    return _Found(files, index.stems(), tuple(sorted(set(index.files(all_folders)) - used)))
 
 
 def _no_header(table: IdTable, index: ImageIndex, image_folders: Sequence[str]) -> list[str]:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ensemble.dataset.layout import is_group_table
-from ensemble.errors import DataError
+from ensemble.errors import DataError, first_few, many
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,6 +57,7 @@ class Dataset:
         template: The sample submission; None without one.
         groups_source: Which files the groups came from, for people to read.
         unused_tables: Names of CSV files that hold ids of this dataset and were not read.
+        images_without_id: Image files that no table names, relative to ``path``; empty if images were not looked up.
         n_folds: As stated by ``dataset.yaml``, else None; likewise ``fold_seed`` and ``holdout_wanted``.
         true_probabilities: Shape (N of train, C), float64 in [0, 1]: the chances from which the labels were drawn,
             known for generated data alone.
@@ -71,6 +72,7 @@ class Dataset:
     template: Path | None
     groups_source: str
     unused_tables: tuple[str, ...]
+    images_without_id: tuple[str, ...] = ()
     n_folds: int | None = None
     fold_seed: int | None = None
     holdout_wanted: bool | None = None
@@ -84,6 +86,11 @@ class Dataset:
             else f"{name}: it holds ids, but has no name that is read"
             for name in self.unused_tables
         ]
+
+    def describe_images_without_id(self) -> str:
+        """How many there are, and the first; nothing if there are none."""
+        files = self.images_without_id
+        return f"{many(len(files), 'image')} without an id in any table: {first_few(files)}" if files else ""
 
     @cached_property
     def content_hash(self) -> str:

@@ -86,6 +86,8 @@ def _without_labels(classes: Sequence[ClassResult]) -> Iterator[str]:
         yield f"no row is labelled for {_listed(names)}: left out of every mean, and never called positive"
     if names := [result.name for result in classes if result.labelled and not result.positives]:
         yield f"no training row is positive for {_listed(names)}: never called positive, and F1 counts as 0"
+    if names := [result.name for result in classes if result.labelled and result.positives == result.labelled]:
+        yield f"no training row is negative for {_listed(names)}: called positive everywhere, so F1 says nothing"
 
 
 def _never_called(classes: Sequence[ClassResult]) -> Iterator[str]:

@@ -12,6 +12,7 @@ from scipy.special import expit
 
 from ensemble.blending.rules import Combination, CombinationRule
 from ensemble.blending.stack import MemberStack
+from ensemble.cores import one_blas_thread
 from ensemble.errors import FoldError
 from ensemble.evaluation.crossfit import CrossFit
 from ensemble.evaluation.rows import LabelledRows
@@ -108,10 +109,11 @@ def fit_folds(rule: ChainRule, stack: MemberStack, *, rows: LabelledRows, seed: 
     if len(folds) < 2:
         raise FoldError(f"cross-fitting needs at least 2 folds, got {len(folds)}")
     chains = []
-    for fold in folds:
-        held_out = rows.folds == fold
-        fitted = rule.fit(stack.rows(~held_out), rows.subset(~held_out), derive_seed(seed, "fold", fold))
-        chains.append(FoldChain(fold, held_out, fitted))
+    with one_blas_thread():
+        for fold in folds:
+            held_out = rows.folds == fold
+            fitted = rule.fit(stack.rows(~held_out), rows.subset(~held_out), derive_seed(seed, "fold", fold))
+            chains.append(FoldChain(fold, held_out, fitted))
     return chains
 
 

@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ensemble.blending import COMBINATIONS, CombinationRule, MemberStack, combination_rule
+from ensemble.cores import one_blas_thread
 from ensemble.evaluation.chain import Chain, FittedChain
 from ensemble.evaluation.gain import PairedGain
 from ensemble.evaluation.rows import LabelledRows
@@ -93,9 +94,10 @@ class AutoChain:
         """
         rules, parts = self._rules(), _parts(stack, rows, seed=self.seed)
         comparable = len(parts) > 1 and len(rules) > 1 and len(stack.names) > 1
-        tried = self._compare(rules, parts) if comparable else ()
-        chosen = next((number for number, one in enumerate(tried) if one.chosen), 0)
-        (fit,) = self._fit_once(parts, [Chain(rules[chosen], self.thresholds)], role="final")
+        with one_blas_thread():
+            tried = self._compare(rules, parts) if comparable else ()
+            chosen = next((number for number, one in enumerate(tried) if one.chosen), 0)
+            (fit,) = self._fit_once(parts, [Chain(rules[chosen], self.thresholds)], role="final")
         return ChosenChain(fit.chain.combination, fit.chain.decider, tried)
 
     def _rules(self) -> tuple[CombinationRule, ...]:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ensemble.blending import COMBINATIONS, MemberStack, Source, combination_rule, stack_members
+from ensemble.cores import one_blas_thread
 from ensemble.curves import ClassCurve
 from ensemble.evaluation.blend_scores import blend_scores
 from ensemble.evaluation.cautions import better_alone, cautions, steep
@@ -85,6 +86,11 @@ def score_blend(source: Source, wishes: BlendWishes | None = None, *, paths: Ble
     """
     wishes = wishes or BlendWishes()
     check_wishes(wishes)
+    with one_blas_thread():
+        return _score_blend(source, wishes, paths)
+
+
+def _score_blend(source: Source, wishes: BlendWishes, paths: BlendPaths | None) -> Scorecard:
     rows = LabelledRows(source.labels, source.folds, source.groups)
     stack = stack_members(source.tables("oof"))
     rule = _chain_rule(wishes, source, rows, paths)

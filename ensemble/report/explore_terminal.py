@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+
 from rich import box
 from rich.console import Console, Group, RenderableType
 from rich.table import Table
@@ -26,12 +28,21 @@ _STYLES = {"leak": "bold red", "caution": "bold yellow", "note": "bold cyan"}
 
 def print_findings(findings: Findings, console: Console) -> None:
     """Print tables, and the traps last, where they are seen. 80 columns are enough for a few folds."""
+    _print_unpadded(lambda: _print_sections(findings, console), console)
+
+
+def print_traps(traps: Sequence[Trap], console: Console) -> None:
+    """Print the traps alone, or that there are none."""
+    _print_unpadded(lambda: console.print(_traps(traps)), console)
+
+
+def _print_unpadded(write: Callable[[], None], console: Console) -> None:
+    """A file or a pipe gets no padding at the ends of lines."""
     if console.is_terminal:
-        _print_sections(findings, console)
+        write()
         return
-    # A file or a pipe gets no padding at the ends of lines.
     with console.capture() as captured:
-        _print_sections(findings, console)
+        write()
     console.file.write("".join(f"{line.rstrip()}\n" for line in captured.get().splitlines()))
 
 
@@ -53,7 +64,7 @@ def _print_sections(findings: Findings, console: Console) -> None:
     for content in tables:
         console.print(_table(content))
         console.print()
-    console.print(_traps(findings))
+    console.print(_traps(findings.traps))
     console.print()
 
 
@@ -81,13 +92,13 @@ def _table(content: HtmlTable) -> RenderableType:
     return Group(table, Text(content.note, "dim")) if content.note else table
 
 
-def _traps(findings: Findings) -> RenderableType:
-    if not findings.traps:
+def _traps(traps: Sequence[Trap]) -> RenderableType:
+    if not traps:
         return Text("no trap found", "bold green")
     grid = Table.grid(padding=(0, 2))
     grid.add_column(no_wrap=True)
     grid.add_column(overflow="fold")
-    for trap in findings.traps:
+    for trap in traps:
         grid.add_row(Text(trap.gravity, _STYLES[trap.gravity]), _told(trap))
     return grid
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 
 from ensemble.dataset import Dataset
+from ensemble.dataset.one_kind import NO_NEGATIVE, classes_of_one_kind
 from ensemble.folds import FoldFile, rare_classes
 from ensemble.folds.fold_file import MADE
 
@@ -35,6 +36,8 @@ def print_start(console: Console, dataset: Dataset, folds: FoldFile, hardware: H
     say("groups", folds.groups_source)
     if dataset.unused_tables:
         say("not used", "; ".join(dataset.describe_unused()))
+    if without_id := dataset.describe_images_without_id():
+        say("not used", without_id)
     how = f"stratified with seed {folds.fold_seed}" if folds.source == MADE else f"from {folds.source}"
     whole = "" if folds.groups is None else ", no group in two of them"
     say("folds", f"{folds.n_folds}, {how}{whole}")
@@ -42,6 +45,11 @@ def print_start(console: Console, dataset: Dataset, folds: FoldFile, hardware: H
     if labels is not None:
         for sentence in rare_classes(labels, dataset.train.groups, dataset.class_names, folds.n_folds):
             say("note", sentence)
+        for name in classes_of_one_kind(labels, dataset.class_names).get(NO_NEGATIVE, []):
+            say(
+                "note",
+                f"class {name!r} has no negative training row: it is called everywhere, its F1 says nothing",
+            )
     precision = hardware.precision
     say("precision", f"{precision.name} on {hardware.device}, {hardware.threads} threads: {precision.reason}")
 

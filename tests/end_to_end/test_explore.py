@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -64,6 +65,56 @@ def test_folds_that_stand_are_shown(tmp_path: Path, dataset: Path, capsys: pytes
     said = " ".join(capsys.readouterr().out.split())
     assert "caution folds: no folds are shown:" in said
     assert "was changed after it was written" in said
+
+
+def test_check_looks_and_writes_nothing(tmp_path: Path, dataset: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    before = files_in(dataset)
+    assert main([str(dataset), "--check", "--runs", str(tmp_path / "runs")]) == 0
+    assert capsys.readouterr().out.splitlines()[-1] == (
+        f"nothing wrong in {dataset}: 90 images found, their heads are sound"
+    )
+    assert files_in(dataset) == before
+    assert not (tmp_path / "runs").exists()
+    with pytest.raises(DataError, match="--check writes no page"):
+        main([str(dataset), "--check", "--out", str(tmp_path / "page.html")])
+
+
+def test_check_names_what_is_wrong_with_tables_and_heads_and_exits_with_2(tmp_path: Path, dataset: Path) -> None:
+    folder = tmp_path / "phantoms"
+    shutil.copytree(dataset, folder)
+    images = sorted((folder / "images").iterdir())
+    images[0].write_bytes(b"")
+    images[1].write_bytes(b"GIF89a no image")
+    images[2].write_bytes(images[2].read_bytes()[:200])  # cut off behind its head: only decoding finds it
+    command = [sys.executable, "-m", "ensemble.explore", str(folder), "--check", "--runs", str(tmp_path / "runs")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "2 images cannot be used" in done.stderr
+    assert images[0].name in done.stderr
+    assert images[1].name in done.stderr
+    labels = folder / "train_labels.csv"
+    labels.write_text(labels.read_text().replace(",0", ",9", 1) + "zz,0,0,0\n")
+    with pytest.raises(DataError, match=r"3 problems(.|\n)*'9'(.|\n)*'zz' \(line 62\)"):
+        main([str(folder), "--check"])
+
+
+def test_check_refuses_groups_on_both_sides_unless_the_holdout_joins_the_folds(
+    tmp_path: Path, dataset: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "phantoms"
+    shutil.copytree(dataset, folder)
+    groups = folder / "val_groups.csv"
+    first = (folder / "train_groups.csv").read_text().splitlines()[1].split(",")[1]
+    head, line, *rest = groups.read_text().splitlines()
+    groups.write_text("\n".join([head, f"{line.split(',')[0]},{first}", *rest, ""]))
+    with pytest.raises(DataError, match="1 groups are on both sides of training and holdout"):
+        main([str(folder), "--check", "--runs", str(tmp_path)])
+    with (folder / "dataset.yaml").open("a") as stream:
+        stream.write("holdout: false\n")
+    (folder / "images" / "left over.png").write_bytes((folder / "images" / f"{line.split(',')[0]}.png").read_bytes())
+    assert main([str(folder), "--check", "--runs", str(tmp_path)]) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert "note images without id: 1 image without an id in any table: 'images/left over.png'. They are not" in said
 
 
 def test_a_trap_is_found_by_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

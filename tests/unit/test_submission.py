@@ -114,6 +114,10 @@ def test_decisions_of_the_wrong_shape_or_type(tmp_path, template):
         ("id;one;two\nb;1;0\n007;0;1\n", "expected the header"),
         ("id,one\nb,1\n007,0\n", "expected 2 classes, got 1"),
         ("id,one,two\nb,1,0\n007,0\n", "cannot be read back"),
+        ("id,one,two\nb,1,0\n", "expected 2 rows, got 1"),
+        ("id,one,two\nb,1,0\r\n007,0,1\n", r"expected lines that end in '\\n'"),
+        ("id,one,two\nb,1,0\n007,0,1", r"expected '\\n' after the last row"),
+        ("id,one,two\nb,1.0,0\n007,0,1\n", "columns 'one' do not hold"),
     ],
 )
 def test_a_file_that_is_not_what_was_meant_is_found(tmp_path, template, content, message):
@@ -122,6 +126,26 @@ def test_a_file_that_is_not_what_was_meant_is_found(tmp_path, template, content,
     path.write_text(content)
     with pytest.raises(ArtefactError, match=message):
         verify_submission(path, sample, DECISIONS[:2])
+
+
+def test_what_was_there_before_stays_if_the_new_file_is_not_what_was_meant(tmp_path, template, monkeypatch):
+    sample, path = template("id,one,two\nb,0,0\n"), tmp_path / "out" / "s.csv"
+    write_submission(path, sample, IDS, CLASSES, DECISIONS)
+    before = path.read_bytes()
+    monkeypatch.setattr("ensemble.submission._text", lambda *_: "id,one,two\nb,1,1\n")
+    with pytest.raises(ArtefactError, match=f"{path}: the submission .* 'two' do not hold the decisions"):
+        write_submission(path, sample, IDS, CLASSES, DECISIONS)
+    assert path.read_bytes() == before
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_the_template_itself_is_never_overwritten(tmp_path, template):
+    sample = template("id,one,two\nb,0,0\n")
+    (tmp_path / "link.csv").symlink_to(sample.path)
+    for path in (sample.path, tmp_path / "link.csv"):
+        with pytest.raises(DataError, match="this is the sample submission itself"):
+            write_submission(path, sample, IDS, CLASSES, DECISIONS)
+    assert sample.path.read_text() == "id,one,two\nb,0,0\n"
 
 
 def test_quoted_values_stay_quoted(tmp_path, template):

@@ -14,9 +14,11 @@ from ensemble.blending.foreign.joining import Wanted, join_tables
 from ensemble.blending.foreign.labels import read_groups
 from ensemble.blending.foreign.reading import Reading
 from ensemble.blending.foreign.table import OpenTable
+from ensemble.dataset.template_kind import other_kind, template_kind
 from ensemble.errors import DataError, EnsembleError, first_few
 from ensemble.predictions import PredictionTable
 from ensemble.submission import read_template
+from ensemble.tables import read_table
 
 
 def read_test(reading: Reading) -> tuple[Mapping[str, PredictionTable], NDArray[np.str_] | None]:
@@ -60,6 +62,8 @@ def _open(reading: Reading, path: Path) -> dict[str, OpenTable]:
 def _wanted_rows(reading: Reading, opened: Mapping[str, OpenTable]) -> Wanted:
     class_names, path = reading.labels.class_names, reading.files.template
     if path is not None:
+        if kind := template_kind(read_table(path), class_names):
+            raise DataError(f"{path}: {other_kind(kind, class_names, remedy='Give another --template, or none')}")
         template = read_template(path)
         if sorted(template.class_names) != sorted(class_names):
             raise DataError(

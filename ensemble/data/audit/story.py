@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from ensemble.data.audit import association, pictures, similarity
@@ -24,7 +25,7 @@ from ensemble.data.audit.traps import (
     without_groups,
 )
 from ensemble.dataset import Dataset
-from ensemble.findings import GRAVITIES, Findings
+from ensemble.findings import GRAVITIES, Findings, Trap
 from ensemble.folds import FoldFile
 
 
@@ -67,16 +68,12 @@ def audit(
     near, sets = find_near_pairs(scan, rows), identical_sets(scan)
     associations, n_tests = find_associations(scan, rows, dataset.class_names)
     traps = [
-        *group_traps(rows),
         *identical_traps(scan, rows, sets, album),
         *near_traps(near, rows, album),
-        *fold_traps(dataset, division_of.folds, division_of.refusal),
         *file_traps(associations, len(dataset.class_names)),
         *shift_traps(splits),
-        *label_traps(rows, dataset.class_names),
         *pixel_traps(scan, rows),
-        *without_groups(rows),
-        *table_traps(dataset),
+        *traps_in_tables(dataset, division_of),
     ]
     folds = division_of.folds
     return Findings(
@@ -93,11 +90,34 @@ def audit(
         repeats=repeats(scan, near, sets),
         associations=associations,
         n_tests=n_tests,
-        traps=tuple(sorted(traps, key=lambda trap: GRAVITIES.index(trap.gravity))),
+        traps=_gravest_first(traps),
         by_class=album.by_class(dataset.class_names),
         by_combination=album.by_combination(found, keys),
         limits=_limits(),
     )
+
+
+def traps_in_tables(dataset: Dataset, division_of: Folds) -> tuple[Trap, ...]:
+    """The traps that tables, folds and names of files show; no image is opened.
+
+    Args:
+        dataset: As it is divided.
+        division_of: Its folds.
+    """
+    rows = all_rows(dataset, division_of.folds)
+    return _gravest_first(
+        [
+            *group_traps(rows),
+            *fold_traps(dataset, division_of.folds, division_of.refusal),
+            *label_traps(rows, dataset.class_names),
+            *without_groups(rows),
+            *table_traps(dataset),
+        ]
+    )
+
+
+def _gravest_first(traps: Iterable[Trap]) -> tuple[Trap, ...]:
+    return tuple(sorted(traps, key=lambda trap: GRAVITIES.index(trap.gravity)))
 
 
 def _limits() -> tuple[str, ...]:

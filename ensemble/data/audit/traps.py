@@ -12,6 +12,7 @@ from ensemble.data.audit.rows import HOLDOUT, SPLIT_NAMES, TRAIN, Rows
 from ensemble.data.audit.scan import Scan
 from ensemble.data.audit.words import LISTED, more
 from ensemble.dataset import Dataset
+from ensemble.dataset.one_kind import classes_of_one_kind
 from ensemble.errors import first_few, many
 from ensemble.findings import Association, SplitFacts, Trap
 from ensemble.folds import FoldFile, rare_classes
@@ -67,16 +68,9 @@ def label_traps(rows: Rows, class_names: Sequence[str]) -> Iterator[Trap]:
     """Classes that cannot be learnt or scored, and labels that are missing."""
     for number in np.unique(rows.split[rows.split <= HOLDOUT]).tolist():
         labels, split = rows.labels[rows.split == number], SPLIT_NAMES[number]
-        missing, positive = np.isnan(labels), labels == 1
-        some = ~missing.all(axis=0)
-        kinds = {
-            "no image is labelled": ~some,
-            "every labelled image is positive": some & (positive | missing).all(axis=0),
-            "no image is positive": some & ~positive.any(axis=0),
-        }
-        for what, found in kinds.items():
-            if names := [name for name, one in zip(class_names, found, strict=True) if one]:
-                yield Trap("caution", "labels of one kind", f"in {split} {what} for {first_few(names, 8)}")
+        for what, names in classes_of_one_kind(labels, class_names).items():
+            yield Trap("caution", "labels of one kind", f"in {split} {what} for {first_few(names, 8)}")
+        missing = np.isnan(labels)
         if missing.any():
             yield Trap("note", "missing labels", _missing(split, missing.sum(axis=0), class_names))
 
@@ -136,11 +130,13 @@ def _told(association: Association) -> str:
 
 
 def table_traps(dataset: Dataset) -> Iterator[Trap]:
-    """What of the folder was not read, and groups that are not there."""
+    """What of the folder was not read."""
     if dataset.unused_tables:
         described = dataset.describe_unused()
         text = f"{'; '.join(described[:LISTED])}{more(len(described))} (docs/data.md)"
         yield Trap("note", "tables not read", text)
+    if described_images := dataset.describe_images_without_id():
+        yield Trap("note", "images without id", f"{described_images}. They are not used")
 
 
 def without_groups(rows: Rows) -> Iterator[Trap]:

@@ -55,6 +55,17 @@ def test_two_ids_of_one_file_are_refused(make):
         read_dataset(make(_train("a.PNG", "a.png"), ["images/a.png"]))
 
 
+def test_images_without_an_id_are_listed(make):
+    more = ["images/g.png", "images/p1/h.tif", "images/i.txt", "j.png", "notes/k.png", "images/.hidden"]
+    images = [*(f"images/{name}.png" for name in "abcde"), "images/f.JPG", *more]
+    data = read_dataset(make(images=images))
+    assert data.images_without_id == ("images/g.png", "images/p1/h.tif", "j.png")
+    assert data.describe_images_without_id() == (
+        "3 images without an id in any table: 'images/g.png', 'images/p1/h.tif', 'j.png'"
+    )
+    assert read_dataset(make(), images=False).images_without_id == ()
+
+
 def test_folders_and_foreign_files_are_no_images(make):
     folder = make(_train("a", "b"), ["images/a.png/x", "images/b.txt"])
     with pytest.raises(DataError, match="2 of its 2 images are missing"):
@@ -154,7 +165,7 @@ def test_every_folder_is_listed_once(make, monkeypatch):
     scandir = os.scandir
     monkeypatch.setattr("ensemble.dataset.image_files.os.scandir", lambda path: listings.append(path) or scandir(path))
     read_dataset(folder)
-    assert sorted(path.name for path in listings) == ["p0", "p1", "p2"]
+    assert sorted(path.name for path in listings) == ["images", "p0", "p1", "p2", "set"]
 
 
 @pytest.mark.parametrize(

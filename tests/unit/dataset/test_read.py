@@ -149,6 +149,10 @@ def test_true_probabilities_that_do_not_fit(make, text, message):
         ),
         ({"val_labels.csv": "id,one,two,six\nd,1,1,1\n"}, "the columns 'six' are not among"),
         ({"sample_submission.csv": "id,class\ne,0\n"}, "sample_submission.csv: expected the training table's classes"),
+        (
+            {"dataset.yaml": "class_names: [one]\n"},
+            r"sample_submission.csv: the columns 'two' are not among class_names .* \(template: FILE\)",
+        ),
         ({"dataset.yaml": "class_names: [one, ten]\n"}, "dataset.yaml names the classes 'ten', but"),
         ({"dataset.yaml": "id_column: scan\n"}, "dataset.yaml names the id_column 'scan', which is not there"),
         ({"dataset.yaml": "group_column: who\n"}, "names the group_column 'who', but the columns are"),

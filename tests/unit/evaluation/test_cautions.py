@@ -74,6 +74,13 @@ def test_classes_without_labels_or_positives_are_named() -> None:
     assert len(found) == 2
 
 
+def test_classes_without_a_negative_are_named() -> None:
+    labels = half(np.where(np.arange(N) % 5 == 0, math.nan, 1.0))
+    card = score_blend(source(labels), BlendWishes(trials=0))
+    assert card.result.warnings[0].startswith("no training row is negative for 'b': called positive everywhere")
+    assert card.thresholds[1] == 0.0
+
+
 def test_rare_classes_are_named_with_their_counts() -> None:
     found = warnings_of(source(half(positives(2), positives(10))))
     assert "b (2): fewer positive images than the 3 folds: some folds have none to score" in found

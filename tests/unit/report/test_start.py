@@ -41,6 +41,10 @@ def test_everything_that_was_found_and_decided_is_said() -> None:
         "note       class 'y' has no label in any training row: it cannot be learnt, and is left out of every mean",
         "precision  float32 on cpu, 2 threads: [so it is]",
     ]
+    always = replace(train, labels=np.array([[1.0, 1.0], [1.0, np.nan]]))
+    lines = lines_of(replace(dataset, train=always, images_without_id=("c.png", "d.png")), folds, Path("runs/my_data"))
+    assert "not used   2 images without an id in any table: 'c.png', 'd.png'" in lines
+    assert "note       class 'y' has no negative training row: it is called everywhere, its F1 says nothing" in lines
     own = replace(folds, source="mine.csv", fold_seed=None, groups=None)
     plain = replace(dataset, name="d", unused_tables=())
     assert lines_of(plain, own, Path("runs/d"))[:3] == [
