@@ -40,7 +40,7 @@ def compile_forward(model: nn.Module) -> Forward:
 
     Every shape has a translation of its own, so that a fold that goes on translates as it did before.
     """
-    torch.compiler.reset()  # type: ignore[no-untyped-call]
+    torch.compiler.reset()
     torch._dynamo.config.recompile_limit = _TRANSLATIONS  # noqa: SLF001 - torch's documented way
     translated = torch.compile(model, dynamic=False, backend=_BACKEND)
 
@@ -55,8 +55,10 @@ def compile_forward(model: nn.Module) -> Forward:
 
 
 def _refusal(error: Exception, what: str) -> RecipeError:
-    said = next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
+    # torch's first line names its own part ("backend='inductor' raised:"), the second one the reason.
+    lines = [line.strip() for line in str(error).splitlines() if line.strip() and not line.endswith("raised:")]
+    said = lines[0] if lines else type(error).__name__
     return RecipeError(
-        f"training.compile: {what} ({said}). A C++ compiler is needed on CPUs, Triton on CUDA. Set it to false: results "
-        "are the same but for rounding"
+        f"training.compile: {what} ({said}). A C++ compiler is needed on CPUs, Triton on CUDA. Set it to false: the "
+        "results are the same but for rounding"
     )

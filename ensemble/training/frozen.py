@@ -6,6 +6,7 @@ A new classifier begins with random answers, and their large gradients would spo
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from torch import nn
 
@@ -53,12 +54,14 @@ def freeze_backbone(model: nn.Module, epochs: int) -> FrozenBackbone:
     """
     if epochs == 0:
         return FrozenBackbone(0, (), ())
-    found = model.get_classifier() if hasattr(model, "get_classifier") else ()
+    getter: Any = getattr(model, "get_classifier", tuple)
+    found = getter()
     classifier = tuple(found) if isinstance(found, tuple | list) else (found,)
     ours = {weight for module in classifier for weight in module.parameters()}
     if not ours:
         raise RecipeError(
-            "training.freeze_backbone_epochs: this network does not say which of its layers is the classifier: set it to 0"
+            "training.freeze_backbone_epochs: this network does not say which of its layers is the classifier: set it "
+            "to 0"
         )
     weights = tuple(weight for weight in model.parameters() if weight.requires_grad and weight not in ours)
     return FrozenBackbone(epochs, weights, classifier)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import torch
 from torch import nn
@@ -50,17 +50,17 @@ def size_multiple(model: nn.Module) -> int:
     return math.lcm(_MULTIPLE, *(patch if isinstance(patch, tuple | list) else (patch,)))
 
 
-def size_problems(model: nn.Module, name: str, sizes: Sequence[ImageSize], in_chans: int = 1) -> list[str]:
+def size_problems(model: nn.Module, name: str, sizes: Collection[ImageSize]) -> list[str]:
     """What the network says to images of ``sizes``, a sentence each; it is left in evaluation mode."""
     problems = []
-    for height, width in sorted(set(sizes)):
+    for height, width in sorted(sizes):
         try:
             with torch.no_grad():
-                model.eval()(torch.zeros((2, in_chans, height, width)))
+                model.eval()(torch.zeros((2, 1, height, width)))
         except _REFUSALS as error:
             said = str(error).splitlines()[0] if str(error) else type(error).__name__
             problems.append(
-                f"training.progressive: {name} cannot read images of {height} × {width} ({said}). Choose larger shares, "
-                "or leave it out: networks that are made for one size of image cannot use it"
+                f"training.progressive: {name} cannot read images of {height} × {width} ({said}). Choose larger "
+                "shares, or leave it out: networks that are made for one size of image cannot use it"
             )
     return problems
