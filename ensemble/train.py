@@ -79,12 +79,15 @@ def _train(args: argparse.Namespace, argv: Sequence[str], stop: StopRequest) -> 
 
     from ensemble.recipe import load_recipe
     from ensemble.report.next_step import blend_members, train_again
-    from ensemble.training.job import Pacing
 
     console = Console(highlight=False, soft_wrap=True)
     overrides = [*args.overrides, *([] if args.seed is None else [f"seed={args.seed}"])]
     recipe = load_recipe(args.recipe, overrides)
-    member = _prepare(args, recipe, overrides, console=console, command=["ensemble.train", *argv])
+    whole, command = _read_whole(args, recipe), ["ensemble.train", *argv]
+    member = _prepare(args, recipe, whole, overrides=overrides, console=console, command=command)
+
+    from ensemble.training.job import Pacing  # imports torch: what needs no torch was refused before
+
     pacing = Pacing(stop, args.checkpoint_seconds)
     missing = _train_folds(member, _wanted_folds(args, member.folds), console, pacing, overwrite=args.overwrite)
     step = train_again(args, missing) if missing else blend_members(member.dataset.path, args.runs)
@@ -92,11 +95,26 @@ def _train(args: argparse.Namespace, argv: Sequence[str], stop: StopRequest) -> 
     return EXIT_DONE
 
 
+def _read_whole(args: argparse.Namespace, recipe: Recipe) -> Dataset:
+    """The dataset, before torch is imported, which takes seconds."""
+    from ensemble.dataset import read_dataset
+
+    path = _data_path(args, recipe)
+    _refuse_cache_in(path, args.cache)
+    return read_dataset(path)
+
+
 def _prepare(
-    args: argparse.Namespace, recipe: Recipe, overrides: Sequence[str], *, console: Console, command: Sequence[str]
+    args: argparse.Namespace,
+    recipe: Recipe,
+    whole: Dataset,
+    *,
+    overrides: Sequence[str],
+    console: Console,
+    command: Sequence[str],
 ) -> Member:
     """Everything that can be refused is refused here, before anything long starts; folds are written last."""
-    from ensemble.dataset import check_holdout_groups, read_dataset
+    from ensemble.dataset import check_holdout_groups
     from ensemble.folds import FoldWish, open_folds, preview_folds
     from ensemble.report.start import print_start
     from ensemble.runs import dataset_runs
@@ -104,10 +122,7 @@ def _prepare(
     from ensemble.training.member import Member
     from ensemble.training.start import check_start
 
-    path = _data_path(args, recipe)
-    _refuse_cache_in(path, args.cache)
     hardware = _hardware(args, recipe)
-    whole = read_dataset(path)
     n_classes, title = len(whole.class_names), str(args.recipe)
     runs = dataset_runs(args.runs, whole.name)
     paths = runs.member(args.recipe.stem if args.name is None else args.name)

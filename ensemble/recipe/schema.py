@@ -28,6 +28,7 @@ from ensemble.recipe.fields import (
 )
 from ensemble.recipe.training import TrainingSettings
 
+RECIPE_VERSION = 1
 LossName = Literal["bce", "cross_entropy", "asl", "poly", "twoway", "zlpr", "db", "soft_f1", "bce_soft_f1"]
 
 _CLASS_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -170,11 +171,16 @@ class Recipe(Settings):
     """One member, before training.
 
     Attributes:
+        version: Of the recipe's format; recipes need not state it, resolved copies do.
         augment: Transforms of the training images, in this order.
         precision: Of the arithmetic; ``auto`` takes the fastest that the device computes well.
         seed: Of everything random but the folds.
     """
 
+    version: Annotated[
+        Literal[1],
+        expected("1, the only format version so far", lambda value: is_number(value) and value == RECIPE_VERSION),
+    ] = 1
     data: DataSettings = DataSettings()
     augment: tuple[TransformSettings, ...] = ()
     model: ModelSettings

@@ -38,6 +38,7 @@ _UNREADABLE = (
 )
 # A checkpoint may cost this share of the time between two of them, at most.
 _COST_FRACTION = 0.02
+_MID_EPOCH_SECONDS = 60.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,7 +86,7 @@ class CheckpointWriter:
         path: Where to.
         facts: What must be the same for a restart to go on: hashes of recipe, dataset and folds, and the like.
         hardware: With what a restart goes on: see ``Checkpoint.hardware``.
-        mid_epoch_seconds: Between two within an epoch, at least.
+        every_seconds: Between two; None: as its cost allows, and within an epoch at least a minute.
         written: How many there were.
         seconds: What they took.
     """
@@ -93,16 +94,18 @@ class CheckpointWriter:
     path: Path
     facts: Mapping[str, str | int]
     hardware: Mapping[str, str | int]
-    mid_epoch_seconds: float = 60.0
+    every_seconds: float | None = None
     written: int = 0
     seconds: float = 0.0
     _last_ended: float = field(default_factory=time.monotonic)
     _last_took: float = 0.0
 
     def is_due(self, *, epoch_end: bool) -> bool:
-        """Whether the last write's cost is worked off, and within an epoch enough time has passed as well."""
+        """Whether enough time has passed since the last one."""
         since = time.monotonic() - self._last_ended
-        return since >= max(self._last_took / _COST_FRACTION, 0.0 if epoch_end else self.mid_epoch_seconds)
+        if self.every_seconds is not None:
+            return since >= self.every_seconds
+        return since >= max(self._last_took / _COST_FRACTION, 0.0 if epoch_end else _MID_EPOCH_SECONDS)
 
     def write(self, state: TrainingState, progress: Mapping[str, Any]) -> None:
         """Write it now.

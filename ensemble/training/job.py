@@ -110,11 +110,11 @@ class Pacing:
 
     Attributes:
         stop: Looked at after every update.
-        checkpoint_seconds: Between two checkpoints within an epoch, at least.
+        checkpoint_seconds: Between two checkpoints, whatever they cost; None: see ``CheckpointWriter``.
     """
 
     stop: StopRequest = field(default_factory=StopRequest)
-    checkpoint_seconds: float = 60.0
+    checkpoint_seconds: float | None = None
 
 
 @dataclass(frozen=True, eq=False)

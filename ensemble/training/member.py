@@ -13,9 +13,10 @@ import torch
 from ensemble.data.cache import ImageCache
 from ensemble.dataset import Dataset
 from ensemble.errors import ArtefactError, FoldError
-from ensemble.files import locked, read_json, remove_leftovers, sha256_of_file, write_json
+from ensemble.files import locked, remove_leftovers, sha256_of_file, write_json
 from ensemble.folds import FoldFile
 from ensemble.recipe import Recipe, load_recipe, recipe_differences, recipe_hash
+from ensemble.run_facts import RUN_VERSION, read_run
 from ensemble.runs import DatasetRuns, MemberPaths
 from ensemble.seeds import derive_seed
 from ensemble.training.attempt import attempt_fold
@@ -26,7 +27,6 @@ from ensemble.training.provenance import describe_run
 from ensemble.training.rows import fold_data
 from ensemble.training.tables import merge_tables, write_fold_tables
 
-RUN_VERSION = 1
 # What all folds of a member have in common, by the key of ``run.json``.
 _ROWS = {
     "folds_sha256": "fold file",
@@ -115,7 +115,7 @@ def refuse_other_rows(member: Member, folds: Iterable[int]) -> None:
     """
     for fold in folds:
         # Releases before it stored no fact of the images: such folds are taken at their word.
-        stored, expected = read_json(member.paths.fold(fold).run), member.facts(fold)
+        stored, expected = read_run(member.paths.fold(fold).run), member.facts(fold)
         stored.setdefault(PIXELS, expected[PIXELS])
         other = [word for key, word in _ROWS.items() if stored.get(key) != expected[key]]
         if other:
@@ -132,7 +132,7 @@ def train_fold(member: Member, fold: int, observer: Observer, pacing: Pacing | N
         member: Whose fold.
         fold: From 0.
         observer: Is told of the progress.
-        pacing: When to stop and how often to save; None: never, and every minute.
+        pacing: When to stop and how often to save; None: never, and as the cost allows.
 
     Raises:
         ArtefactError: Another process trains this fold, or has started the member anew with another recipe, or the
