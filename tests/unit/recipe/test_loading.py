@@ -74,7 +74,6 @@ def test_height_and_width(write):
         ("optimizer: {args: [1]}", "optimizer.args: expected a mapping (key: value), got the list [1]"),
         ("schedule: {min_lr: 1}", "schedule.min_lr: expected at most optimizer.lr (0.001), got the number 1"),
         ("training: {progressive: [{until: 0.5, size: 1}]}", "training.progressive.0.size: expected less than 1"),
-        ("training: {progressive: [{until: 0.5, sise: 0.5}]}", "progressive.0.sise: unknown key; did you mean 'size'?"),
         (
             "training: {progressive: [{until: 0.5, size: 0.5}, {until: 0.4, size: 0.7}]}",
             "training.progressive: expected parts in order, each with a later end (until) and larger images (size)",

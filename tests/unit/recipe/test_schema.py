@@ -47,6 +47,7 @@ def test_keys_of_the_schema():
         (("training", "epohcs"), "; did you mean 'epochs'?"),
         (("epochs",), "; did you mean 'training.epochs'?"),
         (("data", "batch_size"), "; did you mean 'training.batch_size'?"),
+        (("training", "progressive", 0, "sise"), "; did you mean 'size'?"),
         (("schedule", "zzz"), "; known here: name, warmup_epochs, min_lr"),
         (("data", "path", "zzz"), ""),
     ],
