@@ -5,11 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from torch import nn
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from ensemble.data.loaders import BatchLoader, ImageRows, evaluation_loader, training_loader
 from ensemble.errors import TrainingDiverged
@@ -235,6 +237,27 @@ def test_pixels_leave_a_float_batch_as_it_is() -> None:
     images = torch.full((1, 1, 2, 2), 0.5)
     Pixels(0.5, 0.25, CPU)(images)
     assert set(images.flatten().tolist()) == {0.5}
+
+
+class AskedFor(TorchDispatchMode):
+    """Counts how often a tensor's value is fetched: on a GPU each of these makes the host wait."""
+
+    times = 0
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        self.times += func is torch.ops.aten._local_scalar_dense.default
+        return func(*args, **(kwargs or {}))
+
+
+def test_the_host_waits_for_no_batch() -> None:
+    found = []
+    for n_images in (8, 80):
+        rows, state = make_rows(n_images), make_state(name="adamw", ema=0.9)
+        with AskedFor() as asked:
+            train_one_epoch(state, make_loader(rows), make_settings(clip_norm=1.0), epoch=0)
+        found.append(asked.times)
+    assert state.updates == 20
+    assert found[0] == found[1] <= 4
 
 
 def test_each_epoch_is_trained_at_its_own_size() -> None:
