@@ -107,7 +107,11 @@ OTHERS = (
         "1 image ('c') of the train rows have no group",
         {"groups.csv": "id,group\na,p\nb,q\nd,r\n"},
     ),
-    case("groups: two for an image", "1 image ('a') have two", {"groups.csv": "id,group\na,p\na,q\nb,q\nc,q\nd,r\n"}),
+    case(
+        "groups: two for an image",
+        "1 image has more: 'a' (groups.csv line 2: 'p', groups.csv line 3: 'q')",
+        {"groups.csv": "id,group\na,p\na,q\nb,q\nc,q\nd,r\n"},
+    ),
     case("groups: no group column", "expected the columns id,group", {"groups.csv": "id,age,sex\na,1,2\n"}),
     Case(
         "groups: on both sides of the holdout",
