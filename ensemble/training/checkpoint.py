@@ -28,6 +28,12 @@ FORMAT_VERSION = 2
 """Version 1 was written at epochs' ends alone, and knew neither threads nor the random state."""
 PIXELS = "pixels_sha256"
 """The fact that says on which decoded images; releases before it stored none."""
+ROWS = {
+    "folds_sha256": "fold file",
+    "dataset": "dataset (labels, ids or groups)",
+    PIXELS: "set of images (files were replaced since)",
+}
+"""What all folds of a member have in common, by the fact's name, in words."""
 
 _READABLE = (1, FORMAT_VERSION)
 _HARDWARE = ("device", "precision", "threads")
@@ -199,8 +205,9 @@ def read_checkpoint(path: Path, facts: Mapping[str, str | int]) -> Checkpoint | 
     changed = [key for key in sorted({*facts, *stored} - {*_HARDWARE}) if facts.get(key) != stored.get(key)]
     if changed:
         raise ArtefactError(
-            f"{path}: this unfinished fold was started with another {', '.join(changed)}. "
-            "Restore it, use --name for another member, or --overwrite to start anew"
+            f"{path}: this unfinished fold was started with another "
+            f"{' and another '.join(ROWS.get(key, key) for key in changed)}. "
+            "Put back what was there then, use --name for another member, or --overwrite to start anew"
         )
     return Checkpoint(path, content)
 

@@ -82,7 +82,7 @@ def test_no_checkpoint_no_progress(tmp_path: Path) -> None:
 
 def test_another_recipe_or_fold_file_is_refused(tmp_path: Path) -> None:
     write(tmp_path / "c.pt", make_state(), {})
-    with pytest.raises(ArtefactError, match="was started with another folds_sha256, recipe"):
+    with pytest.raises(ArtefactError, match="was started with another fold file and another recipe"):
         read_checkpoint(tmp_path / "c.pt", {**FACTS, "recipe": "r2", "folds_sha256": "f2"})
 
 
@@ -188,7 +188,7 @@ def test_weights_are_plain_safetensors(tmp_path: Path) -> None:
 
 def test_other_images_are_refused_unless_the_checkpoint_does_not_know_its_own(tmp_path: Path) -> None:
     write(tmp_path / "c.pt", make_state(), {"n": 1}, {**FACTS, PIXELS: "p1"})
-    with pytest.raises(ArtefactError, match="was started with another pixels_sha256"):
+    with pytest.raises(ArtefactError, match=r"was started with another set of images \(files were replaced since\)"):
         read_checkpoint(tmp_path / "c.pt", {**FACTS, PIXELS: "p2"})
     write(tmp_path / "old.pt", make_state(), {"n": 1})
     old = read_checkpoint(tmp_path / "old.pt", {**FACTS, PIXELS: "p2"})
