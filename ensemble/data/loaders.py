@@ -77,7 +77,7 @@ class _Batches(Dataset[Batch]):
 
     def __getitem__(self, key: BatchKey) -> Batch:
         index = self._rows.index[key.positions]
-        images = _as_network_input(self._rows.cache.gather(index))
+        images = as_network_input(self._rows.cache.gather(index))
         if self._augmentation is not None:
             images = self._augmentation.batch(images, (self._seed, key.epoch), index.tolist())
         return Batch(
@@ -87,7 +87,7 @@ class _Batches(Dataset[Batch]):
         )
 
 
-def _as_network_input(images: NDArray[np.uint8] | NDArray[np.uint16]) -> NDArray[np.uint8] | NDArray[np.float32]:
+def as_network_input(images: NDArray[np.uint8] | NDArray[np.uint16]) -> NDArray[np.uint8] | NDArray[np.float32]:
     """8-bit images as they are; 16-bit ones as float32 in [0, 1], which all transforms can work on."""
     if images.dtype == np.uint16:
         return images.astype(np.float32) / np.float32(65535)

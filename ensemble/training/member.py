@@ -203,6 +203,7 @@ def _run_facts(member: Member, fold: int, outcome: FoldOutcome) -> dict[str, obj
         **member.facts(fold),
         "n_folds": member.folds.n_folds,
         "data_path": str(member.dataset.path.resolve()),
+        "pixel_type": member.cache.images.dtype.name,
         "class_names": list(member.dataset.class_names),
         "select": selection(member.recipe.training),
         "chosen_epoch": outcome.chosen_epoch,
