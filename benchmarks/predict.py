@@ -3,8 +3,7 @@
     PYTHONPATH=. python benchmarks/predict.py [--images 5000 20000] [--size 64] [--members 2]
 
 Members are trained for one epoch on a few phantoms: what they say is of no use, how long it takes is. Images are links
-to phantoms
-under other names. Each number is a process of its own, so that its peak memory is its own.
+to phantoms under other names. Each number is a process of its own, so that its peak memory is its own.
 """
 
 from __future__ import annotations

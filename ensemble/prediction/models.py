@@ -22,8 +22,9 @@ from ensemble.models.weight_files import read_weights
 from ensemble.prediction.decoding import Preparation
 from ensemble.prediction.members import FoldFiles, MemberFiles
 from ensemble.predictions import PredictionTable, mean_of_fold_models
-from ensemble.training.engine import Pixels, batch_logits
+from ensemble.training.engine import batch_logits
 from ensemble.training.fit import EVALUATION_BATCHES
+from ensemble.training.pixels import Pixels
 from ensemble.training.precision import Precision, choose_precision, usable_cores
 
 
