@@ -20,6 +20,7 @@ from scipy.special import expit
 from ensemble.errors import AlignmentError, ArtefactError, first_few
 from ensemble.files import atomic_write
 from ensemble.prediction_checks import column_problems, head_of
+from ensemble.unpacked_size import check_parquet_size
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -114,7 +115,9 @@ def read_predictions(path: Path) -> PredictionTable:
     import pyarrow.parquet as pq  # noqa: PLC0415
 
     try:
-        arrow = pq.read_table(path)
+        with pq.ParquetFile(path) as file:
+            check_parquet_size(path, file.metadata)
+            arrow = file.read()
     except FileNotFoundError as error:
         raise ArtefactError(f"{path}: the prediction table is missing") from error
     except (pa.ArrowException, OSError) as error:
