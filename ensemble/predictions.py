@@ -115,9 +115,8 @@ def read_predictions(path: Path) -> PredictionTable:
     import pyarrow.parquet as pq  # noqa: PLC0415
 
     try:
-        with pq.ParquetFile(path) as file:
-            check_parquet_size(path, file.metadata)
-            arrow = file.read()
+        check_parquet_size(path, pq.read_metadata(path))
+        arrow = pq.read_table(path)
     except FileNotFoundError as error:
         raise ArtefactError(f"{path}: the prediction table is missing") from error
     except (pa.ArrowException, OSError) as error:
