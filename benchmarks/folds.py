@@ -27,9 +27,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from ensemble.field_values import number_column
 from ensemble.folds import measure_imbalance, stratified_group_folds
 from ensemble.folds.features import combinations_of
-from ensemble.tables import number_column, read_table
+from ensemble.tables import read_table
 
 Split = Callable[[], NDArray[np.int64]]
 SCALE = np.array([100.0] * 6 + [1.0])

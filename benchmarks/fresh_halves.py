@@ -43,10 +43,11 @@ from ensemble.blending.rules import Combination, CombinationRule
 from ensemble.blending.stack import MemberStack, stack_members
 from ensemble.errors import DataError, EnsembleError, first_few
 from ensemble.evaluation import AutoChain, LabelledRows
+from ensemble.field_values import number_column
 from ensemble.folds import stratified_group_folds
 from ensemble.metric import METRIC_NAMES, Metric
 from ensemble.predictions import PredictionTable
-from ensemble.tables import number_column, read_table
+from ensemble.tables import read_table
 from ensemble.thresholds import (
     AveragedThresholds,
     HalvesThresholds,

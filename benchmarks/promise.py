@@ -31,10 +31,11 @@ from ensemble.blending.stack import MemberStack, stack_members
 from ensemble.evaluation.chain import ChainRule, cross_fit_chain
 from ensemble.evaluation.intervals import prediction_interval
 from ensemble.evaluation.rows import LabelledRows
+from ensemble.field_values import number_column
 from ensemble.folds import stratified_group_folds
 from ensemble.metric import METRIC_NAMES, Metric
 from ensemble.predictions import PredictionTable
-from ensemble.tables import TextTable, number_column, read_table
+from ensemble.tables import TextTable, read_table
 
 
 @dataclass(frozen=True, eq=False)

@@ -251,9 +251,15 @@ def _refuse_other_dataset(submission: Path, dataset: str) -> None:
     """A submission of another dataset is somebody's work: it is not overwritten."""
     from ensemble.errors import DataError
     from ensemble.files import read_json
+    from ensemble.report.artefacts import SUBMISSION_VERSION
+    from ensemble.versions import check_version
 
     origin = submission.with_suffix(".json")
-    earlier = read_json(origin).get("dataset") if origin.exists() else dataset
+    if not origin.exists():
+        return
+    content = read_json(origin)
+    check_version(origin, content, what="submission's .json", reads=SUBMISSION_VERSION)
+    earlier = content.get("dataset")
     if earlier not in (dataset, None):
         raise DataError(
             f"{submission} holds a submission for the dataset {str(earlier)!r}, and this blend is of {dataset!r}, so "

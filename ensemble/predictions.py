@@ -19,6 +19,7 @@ from scipy.special import expit
 
 from ensemble.errors import AlignmentError, ArtefactError, first_few
 from ensemble.files import atomic_write
+from ensemble.prediction_checks import column_problems, head_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -130,10 +131,10 @@ def is_ours(metadata: Mapping[bytes, bytes] | None) -> bool:
 
 
 def _from_arrow(path: Path, arrow: pa.Table) -> PredictionTable:
-    head = _head_of(path, (arrow.schema.metadata or {}).get(_KEY))
+    head = head_of(path, (arrow.schema.metadata or {}).get(_KEY), reads=FORMAT_VERSION, scales=SCALES)
     class_names = tuple(head["class_names"])
-    if missing := [name for name in ("image_id", *class_names) if name not in arrow.column_names]:
-        raise ArtefactError(f"{path}: the prediction table lacks the columns {first_few(missing)}")
+    if problems := column_problems(arrow, class_names):
+        raise ArtefactError.gather(f"{path}: the prediction table is damaged", problems)
     values = [arrow.column(name).to_numpy() for name in class_names]
     return PredictionTable(
         image_ids=np.array(arrow.column("image_id").to_pylist(), dtype=np.str_),
@@ -143,19 +144,6 @@ def _from_arrow(path: Path, arrow: pa.Table) -> PredictionTable:
         folds=arrow.column("fold").to_numpy().astype(np.int16) if "fold" in arrow.column_names else None,
         notes=head.get("notes", {}),
     )
-
-
-def _head_of(path: Path, raw: bytes | None) -> dict[str, Any]:
-    if raw is None:
-        raise ArtefactError(f"{path}: this Parquet file was not written by ensemble (no 'ensemble' metadata)")
-    head: dict[str, Any] = json.loads(raw)
-    if head.get("version") != FORMAT_VERSION:
-        raise ArtefactError(
-            f"{path}: prediction table of format version {head.get('version')}, this release reads {FORMAT_VERSION}"
-        )
-    if head.get("scale") not in SCALES:
-        raise ArtefactError(f"{path}: scale is {head.get('scale')!r}, expected 'logits' or 'probabilities'")
-    return head
 
 
 def merge_out_of_fold(tables: Sequence[PredictionTable], image_ids: NDArray[np.str_]) -> PredictionTable:

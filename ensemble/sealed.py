@@ -11,10 +11,11 @@ from typing import Any
 import numpy as np
 
 from ensemble.errors import ArtefactError, EnsembleError
-from ensemble.files import read_json, sha256_of_file
+from ensemble.files import sha256_of_file
 from ensemble.folds import read_folds
 from ensemble.predictions import PredictionTable, mean_of_fold_models, merge_out_of_fold, read_predictions
 from ensemble.recipe import stored_recipe_hash
+from ensemble.run_facts import read_run
 from ensemble.runs import SPLITS, DatasetRuns, FoldPaths, MemberPaths
 
 _WEIGHTS = "weights_sha256"
@@ -49,7 +50,7 @@ def read_fold_table(fold: FoldPaths, split: str) -> PredictionTable:
     """
     path = fold.table(split)
     table = read_predictions(path)
-    check_sealed(path, read_json(fold.run).get("table_sha256", {}).get(split), seal=fold.run)
+    check_sealed(path, read_run(fold.run).get("table_sha256", {}).get(split), seal=fold.run)
     return table
 
 
@@ -125,7 +126,7 @@ def verify(folder: Path) -> Verification:
     problems = list(dict.fromkeys(filter(None, map(_problem, checks))))
     if problems:
         raise ArtefactError.gather(f"{folder} is not as training left it", problems)
-    unsealed = [fold.weights for fold in finished if _WEIGHTS not in read_json(fold.run)]
+    unsealed = [fold.weights for fold in finished if _WEIGHTS not in read_run(fold.run)]
     return Verification(len(checks), tuple(unsealed), tuple(fold.folder for fold in folds if not fold.run.exists()))
 
 
@@ -151,9 +152,9 @@ def _folds_of(member: MemberPaths, folder: Path) -> list[FoldPaths]:
 def _fold_checks(fold: FoldPaths) -> Iterator[Callable[[], object]]:
     """One a file."""
     try:
-        facts = read_json(fold.run)
+        facts = read_run(fold.run)
     except ArtefactError:
-        yield partial(read_json, fold.run)
+        yield partial(read_run, fold.run)
         return
     yield partial(_check_shared, fold, facts)
     for split in facts.get("table_sha256", {}):

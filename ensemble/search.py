@@ -15,6 +15,9 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     import optuna
 
+STUDY_VERSION = 1
+"""Of what a kept study holds: parameters named after classes or members, in [0, 1]; of weights also ``weights``."""
+
 _LEAST = 1e-12  # of a number whose logarithm is taken
 
 Objective = Callable[[NDArray[np.float64]], float]
@@ -107,6 +110,7 @@ class _Search:
             storage = optuna.storages.InMemoryStorage()
             sampler = optuna.samplers.TPESampler(seed=self.seed)
             study = optuna.create_study(study_name=self.study, direction="maximize", sampler=sampler, storage=storage)
+            study.set_user_attr("version", STUDY_VERSION)
             if start is not None:
                 study.enqueue_trial(dict(zip(self.names, start.tolist(), strict=True)))
             study.optimize(score, n_trials=self.trials)

@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ensemble.errors import AlignmentError, ArtefactError, DataError, first_few
-from ensemble.files import read_json, sha256_of_file
+from ensemble.files import sha256_of_file
 from ensemble.predictions import PredictionTable, read_predictions
+from ensemble.run_facts import read_run
 from ensemble.runs import SPLITS, DatasetRuns, MemberPaths
 from ensemble.sealed import check_unchanged
 
@@ -96,7 +97,7 @@ def _refuse_other_dataset(paths: MemberPaths, n_folds: int, content_hash: str | 
     """Old folds.csv files come back with the same bytes; labels that were corrected meanwhile do not."""
     for fold in range(n_folds):
         run = paths.fold(fold).run
-        trained_on = read_json(run).get("dataset", content_hash)
+        trained_on = read_run(run).get("dataset", content_hash)
         if content_hash is not None and trained_on != content_hash:
             raise AlignmentError(
                 f"{run}: expected a fold trained on the dataset as it is now (sha256 {content_hash[:12]}), got "

@@ -14,9 +14,9 @@ from ensemble.blending.members import Member, choose_members, read_member, table
 from ensemble.dataset import Dataset, read_dataset
 from ensemble.dataset.groups import NO_GROUPS
 from ensemble.errors import ArtefactError, DataError, FoldError
-from ensemble.files import read_json
 from ensemble.folds import FoldFile, FoldWish, open_folds, read_folds
 from ensemble.predictions import PredictionTable
+from ensemble.run_facts import read_run
 from ensemble.runs import DatasetRuns, FoldPaths, dataset_runs, only_dataset
 
 _NO_TEMPLATE = "the dataset has no sample submission, so there are no test rows"
@@ -188,7 +188,7 @@ def _folder_of(paths: DatasetRuns, n_folds: int) -> Path:
             f"{paths.folder}: expected at least one finished fold, found none. "
             "Train a member first: python -m ensemble.train recipes/cnn2.yaml --all-folds --data DIR"
         )
-    stored = read_json(run).get("data_path")
+    stored = read_run(run).get("data_path")
     if not isinstance(stored, str):
         raise ArtefactError(f"{run}: expected the key 'data_path', got none. Say where the dataset is: --data DIR")
     if not Path(stored).is_dir():

@@ -93,7 +93,8 @@ class Augmentation:
             The same shape, dtype and range.
 
         Raises:
-            RecipeError: A transform changed the size or the type, which the trial before training did not bring out.
+            RecipeError: A transform failed, or changed the size or the type: the trial before training did not bring
+                that out.
         """
         self._stream.restart(derive_seed(key[0], "augment", *key[1:]))
         return self._apply(self._transforms, image, key)
@@ -101,7 +102,11 @@ class Augmentation:
     def _apply(self, transforms: Sequence[Any], image: Image, key: Key) -> Image:
         changed = image
         for transform in transforms:
-            changed = transform(image=changed)["image"]
+            try:
+                changed = transform(image=changed)["image"]
+            except FAILURES as error:
+                name = type(transform).__name__
+                raise RecipeError(f"augment: {name} fails for (seed, epoch, row) {key}: {reason_of(error)}") from error
         if changed.shape != self._image_size or changed.dtype != image.dtype:
             wanted, got = _describe(image), _describe(changed)
             raise RecipeError(f"augment: expected {wanted} from the transforms, got {got} for (seed, epoch, row) {key}")

@@ -6,7 +6,6 @@ computed from those alone. So the number of workers, how they start, and a resta
 
 from __future__ import annotations
 
-import signal
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
@@ -17,7 +16,8 @@ from numpy.typing import NDArray
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from ensemble.data.cache import ImageCache
-from ensemble.errors import first_few
+from ensemble.data.worker import start_worker
+from ensemble.errors import EnsembleError, first_few
 from ensemble.seeds import derive_seed
 
 if TYPE_CHECKING:
@@ -69,13 +69,20 @@ class ImageRows:
         return ImageRows(self.cache, self.index[positions], self.labels[positions])
 
 
-class _Batches(Dataset[Batch]):
+class _Batches(Dataset[Batch | EnsembleError]):
     def __init__(self, rows: ImageRows, augmentation: Augmentation | None, seed: int) -> None:
         self._rows = rows
         self._augmentation = augmentation
         self._seed = seed
 
-    def __getitem__(self, key: BatchKey) -> Batch:
+    def __getitem__(self, key: BatchKey) -> Batch | EnsembleError:
+        """The batch; or what is wrong, for torch would send a raised error on with a worker's traceback in its text."""
+        try:
+            return self._batch(key)
+        except EnsembleError as error:
+            return error
+
+    def _batch(self, key: BatchKey) -> Batch:
         index = self._rows.index[key.positions]
         images = _as_network_input(self._rows.cache.gather(index))
         if self._augmentation is not None:
@@ -132,15 +139,22 @@ class BatchLoader:
 
     rows: ImageRows
     order: EpochOrder
-    loader: DataLoader[Batch]
+    loader: DataLoader[Batch | EnsembleError]
 
     def __len__(self) -> int:
         return len(self.order)
 
     def epoch(self, epoch: int, *, first_batch: int = 0) -> Iterator[Batch]:
-        """The batches of ``epoch``, from the one with number ``first_batch`` on."""
+        """The batches of ``epoch``, from the one with number ``first_batch`` on.
+
+        Raises:
+            EnsembleError: What a batch's maker raised, in whichever process.
+        """
         self.order.epoch, self.order.first_batch = epoch, first_batch
-        return iter(self.loader)
+        for made in self.loader:
+            if isinstance(made, EnsembleError):
+                raise made
+            yield made
 
     def names_of(self, epoch: int, batch: int) -> str:
         """The images of one batch, by their files' names, for messages; of very large batches only the first."""
@@ -171,7 +185,7 @@ def evaluation_loader(rows: ImageRows, *, batch_size: int, workers: int, pin: bo
     return BatchLoader(rows, order, _loader(_Batches(rows, None, 0), order, workers=workers, pin=pin))
 
 
-def _loader(batches: _Batches, order: EpochOrder, *, workers: int, pin: bool) -> DataLoader[Batch]:
+def _loader(batches: _Batches, order: EpochOrder, *, workers: int, pin: bool) -> DataLoader[Batch | EnsembleError]:
     return DataLoader(
         batches,
         batch_size=None,
@@ -179,19 +193,7 @@ def _loader(batches: _Batches, order: EpochOrder, *, workers: int, pin: bool) ->
         num_workers=workers,
         pin_memory=pin,
         persistent_workers=workers > 0,
-        worker_init_fn=_start_worker if workers > 0 else None,
+        worker_init_fn=start_worker if workers > 0 else None,
         # Else it draws from the global one, how often depends on the workers, and so would every dropout mask.
         generator=torch.Generator(),
     )
-
-
-def _start_worker(_worker: int) -> None:
-    """One worker, one thread: the step's threads own the other cores.
-
-    Ctrl-C goes to the whole group of processes: the one that trains answers it, and ends its workers.
-    """
-    import cv2  # noqa: PLC0415 - only workers set its threads
-
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    cv2.setNumThreads(0)
-    torch.set_num_threads(1)

@@ -8,8 +8,8 @@ from statistics import median
 from typing import Any, TypeVar
 
 from ensemble.errors import ArtefactError
-from ensemble.files import read_json
 from ensemble.recipe import LossSettings, Recipe, load_recipe
+from ensemble.run_facts import read_run
 from ensemble.runs import MemberPaths
 from ensemble.standings import MemberFacts
 
@@ -66,7 +66,7 @@ class _Runs:
     """The ``run.json`` files of all folds."""
 
     def __init__(self, files: Sequence[Path]) -> None:
-        self._contents = [(path, read_json(path)) for path in files]
+        self._contents = [(path, read_run(path)) for path in files]
 
     def all(self, key: str, kind: type[Found]) -> list[Found]:
         """Each fold's value; empty if a fold's file does not have the key.

@@ -17,6 +17,7 @@ from ensemble.errors import ArtefactError, FoldError, first_few
 from ensemble.files import read_json, sha256_of_bytes, sha256_of_file, write_json, write_text
 from ensemble.folds.wish import start_anew
 from ensemble.tables import read_table
+from ensemble.versions import check_version
 
 if TYPE_CHECKING:
     from ensemble.runs import DatasetRuns
@@ -143,11 +144,7 @@ def _read_facts(paths: DatasetRuns) -> dict[str, Any]:
             "folds of your own, move it elsewhere and give it with --folds FILE"
         )
     facts = read_json(paths.folds_json)
-    if facts.get("version") != FORMAT_VERSION:
-        raise ArtefactError(
-            f"{paths.folds_json}: fold file of format version {facts.get('version')}, "
-            f"this release reads {FORMAT_VERSION}"
-        )
+    check_version(paths.folds_json, facts, what="fold file", reads=FORMAT_VERSION)
     if missing := sorted({*_FACTS, "grouped"} - set(facts)):
         raise ArtefactError(f"{paths.folds_json}: the entries {', '.join(missing)} are missing: the file is damaged")
     return facts

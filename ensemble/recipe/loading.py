@@ -12,8 +12,9 @@ from pydantic import ValidationError
 from ensemble.errors import RecipeError
 from ensemble.recipe.keys import dotted, suggestion
 from ensemble.recipe.overrides import Override, apply_overrides, override_of, parse_overrides
-from ensemble.recipe.schema import Recipe
+from ensemble.recipe.schema import RECIPE_VERSION, Recipe
 from ensemble.recipe_files import list_recipes
+from ensemble.versions import UPDATE
 from ensemble.yaml_text import YamlDocument, describe, load_yaml
 
 # What was expected, by pydantic's name of the error; the braces are filled from its context.
@@ -52,6 +53,7 @@ def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
     if not path.exists():
         raise RecipeError(f"{path}: there is no such recipe{_remedy(path)}")
     document = load_yaml(path, error=RecipeError)
+    _refuse_later_version(document)
     given, problems = parse_overrides(overrides)
     data = apply_overrides(document.data, given)
     try:
@@ -64,6 +66,16 @@ def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
     if problems:
         raise RecipeError.gather(f"{path} cannot be used", problems)
     return recipe
+
+
+def _refuse_later_version(document: YamlDocument) -> None:
+    """Said alone: what else such a recipe holds may be right for the release that wrote it."""
+    version = document.data.get("version")
+    if isinstance(version, int) and version > RECIPE_VERSION:
+        raise RecipeError(
+            f"{document.path}, line {document.line_of(('version',))}: recipe of format version {version}, written for "
+            f"a later release; this release reads up to {RECIPE_VERSION}. {UPDATE}"
+        )
 
 
 def _remedy(path: Path) -> str:

@@ -22,6 +22,7 @@ Number = Annotated[float, Field(allow_inf_nan=False)]
 NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Args = dict[str, JsonValue]
+RECIPE_VERSION = 1
 LossName = Literal["bce", "cross_entropy", "asl", "poly", "twoway", "zlpr", "db", "soft_f1", "bce_soft_f1"]
 
 _CLASS_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -216,11 +217,16 @@ class Recipe(Settings):
     """One member, before training.
 
     Attributes:
+        version: Of the recipe's format; recipes need not state it, resolved copies do.
         augment: Transforms of the training images, in this order.
         precision: Of the arithmetic; ``auto`` takes the fastest that the device computes well.
         seed: Of everything random but the folds.
     """
 
+    version: Annotated[
+        Literal[1],
+        expected("1, the only format version so far", lambda value: _is_number(value) and value == RECIPE_VERSION),
+    ] = 1
     data: DataSettings = DataSettings()
     augment: tuple[TransformSettings, ...] = ()
     model: ModelSettings

@@ -9,7 +9,8 @@ from typing import Any
 
 from ensemble.errors import ArtefactError
 from ensemble.files import sha256_of_bytes
-from ensemble.recipe.schema import Recipe
+from ensemble.recipe.schema import RECIPE_VERSION, Recipe
+from ensemble.versions import check_version
 from ensemble.yaml_text import dump_yaml, flow_text, load_yaml
 
 _NOT_SET = object()
@@ -36,14 +37,19 @@ def stored_recipe_hash(path: Path) -> str:
     """``recipe_hash`` of a resolved recipe that was stored, by whichever release: later ones may know more keys.
 
     Raises:
-        ArtefactError: It is missing, or no YAML.
+        ArtefactError: It is missing, no YAML, or of a later release.
     """
-    return _hash_of(load_yaml(path, error=ArtefactError).data)
+    content = load_yaml(path, error=ArtefactError).data
+    if "version" in content:
+        check_version(path, content, what="recipe", reads=RECIPE_VERSION)
+    return _hash_of(content)
 
 
 def _hash_of(content: Mapping[str, Any]) -> str:
+    """Without the format's version, which the first resolved recipes did not state."""
+    stated = {key: value for key, value in content.items() if key != "version"}
     data = {**content.get("data", {}), "path": None}
-    return sha256_of_bytes((_TITLE + dump_yaml({**content, "data": data})).encode())
+    return sha256_of_bytes((_TITLE + dump_yaml({**stated, "data": data})).encode())
 
 
 def _note(override: str) -> str:

@@ -22,6 +22,8 @@ def train_again(args: argparse.Namespace, folds: Sequence[int]) -> str:
             words += [f"--{name}", value]
     if args.time_limit is not None:
         words += ["--time-limit", f"{args.time_limit}s"]
+    if args.checkpoint_seconds is not None:
+        words += ["--checkpoint-seconds", args.checkpoint_seconds]
     for override in args.overrides:
         words += ["--set", override]
     if args.device != "auto":

@@ -12,6 +12,7 @@ from ensemble.evaluation import Scorecard
 from ensemble.files import read_json, write_text
 from ensemble.report.artefacts import BLEND_VERSION, write_blend, write_decisions
 from ensemble.runs import SPLITS, BlendPaths, check_folder
+from ensemble.versions import check_version
 
 
 def open_out_folder(folder: Path, *, inputs: Sequence[Path]) -> BlendPaths:
@@ -51,11 +52,15 @@ def _refuse_foreign_files(paths: BlendPaths) -> None:
 
 
 def _is_blend(path: Path) -> bool:
+    """Whether it is a ``blend.json``; one of a later release is refused, for what stands beside it may be its own."""
     try:
         content = read_json(path)
     except ArtefactError:
         return False
-    return content.get("version") == BLEND_VERSION and "class_names" in content and "thresholds" in content
+    if "class_names" not in content or "thresholds" not in content:
+        return False
+    check_version(path, content, what="blend.json", reads=BLEND_VERSION)
+    return True
 
 
 def write_out_folder(paths: BlendPaths, *, source: Source, card: Scorecard, folds: Path | None = None) -> str | None:

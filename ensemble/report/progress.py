@@ -13,6 +13,9 @@ from typing import TYPE_CHECKING, Self
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from ensemble.errors import StorageError
+from ensemble.files import storage_errors
+
 if TYPE_CHECKING:
     from ensemble.training.history import EpochRow
     from ensemble.training.job import FoldStart
@@ -65,7 +68,7 @@ class FoldProgress:
         self._bar.stop()
         # Before the fold has started, the log may be another process's.
         if kind is not None and self._task is not None:
-            with suppress(OSError):  # the disk may be what has failed: that error is the one to show
+            with suppress(StorageError):  # the disk may be what has failed: that error is the one to show
                 self._write_log(f"stopped: {error}" if str(error) else f"stopped: {kind.__name__}")
 
     def fold_started(self, *, n_images: int, start: FoldStart, notices: list[str]) -> None:
@@ -131,7 +134,7 @@ class FoldProgress:
             self._bar.update(self._task, description=f"{self._title}  epoch {self._epoch + 1}/{self._epochs}")
 
     def _write_log(self, line: str) -> None:
-        with self._log.open("a", encoding="utf-8") as stream:
+        with storage_errors(self._log), self._log.open("a", encoding="utf-8") as stream:
             stream.write(line + "\n")
 
 

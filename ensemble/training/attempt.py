@@ -51,5 +51,5 @@ def _said_of_worker(match: re.Match[str], workers: int) -> str:
     how = f"killed ({match[2]})" if match[2] else "ended from outside"
     return (
         f"data worker process {match[1]} was {how}, as the system does when memory runs out. The last checkpoint is "
-        f"kept and the same command goes on; --workers with fewer than {workers} takes less memory (0: no processes)"
+        f"kept and the same command goes on; fewer --workers than {workers} take less memory (0: none)"
     )

@@ -28,6 +28,12 @@ FORMAT_VERSION = 2
 """Version 1 was written at epochs' ends alone, and knew neither threads nor the random state."""
 PIXELS = "pixels_sha256"
 """The fact that says on which decoded images; releases before it stored none."""
+ROWS = {
+    "folds_sha256": "fold file",
+    "dataset": "dataset (labels, ids or groups)",
+    PIXELS: "set of images (files were replaced since)",
+}
+"""What all folds of a member have in common, by the fact's name, in words."""
 
 _READABLE = (1, FORMAT_VERSION)
 _HARDWARE = ("device", "precision", "threads")
@@ -38,6 +44,7 @@ _UNREADABLE = (
 )
 # A checkpoint may cost this share of the time between two of them, at most.
 _COST_FRACTION = 0.02
+_MID_EPOCH_SECONDS = 60.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,7 +92,7 @@ class CheckpointWriter:
         path: Where to.
         facts: What must be the same for a restart to go on: hashes of recipe, dataset and folds, and the like.
         hardware: With what a restart goes on: see ``Checkpoint.hardware``.
-        mid_epoch_seconds: Between two within an epoch, at least.
+        every_seconds: Between two; None: as its cost allows, and within an epoch at least a minute.
         written: How many there were.
         seconds: What they took.
     """
@@ -93,16 +100,18 @@ class CheckpointWriter:
     path: Path
     facts: Mapping[str, str | int]
     hardware: Mapping[str, str | int]
-    mid_epoch_seconds: float = 60.0
+    every_seconds: float | None = None
     written: int = 0
     seconds: float = 0.0
     _last_ended: float = field(default_factory=time.monotonic)
     _last_took: float = 0.0
 
     def is_due(self, *, epoch_end: bool) -> bool:
-        """Whether the last write's cost is worked off, and within an epoch enough time has passed as well."""
+        """Whether enough time has passed since the last one."""
         since = time.monotonic() - self._last_ended
-        return since >= max(self._last_took / _COST_FRACTION, 0.0 if epoch_end else self.mid_epoch_seconds)
+        if self.every_seconds is not None:
+            return since >= self.every_seconds
+        return since >= max(self._last_took / _COST_FRACTION, 0.0 if epoch_end else _MID_EPOCH_SECONDS)
 
     def write(self, state: TrainingState, progress: Mapping[str, Any]) -> None:
         """Write it now.
@@ -196,8 +205,9 @@ def read_checkpoint(path: Path, facts: Mapping[str, str | int]) -> Checkpoint | 
     changed = [key for key in sorted({*facts, *stored} - {*_HARDWARE}) if facts.get(key) != stored.get(key)]
     if changed:
         raise ArtefactError(
-            f"{path}: this unfinished fold was started with another {', '.join(changed)}. "
-            "Restore it, use --name for another member, or --overwrite to start anew"
+            f"{path}: this unfinished fold was started with another "
+            f"{' and another '.join(ROWS.get(key, key) for key in changed)}. "
+            "Put back what was there then, use --name for another member, or --overwrite to start anew"
         )
     return Checkpoint(path, content)
 

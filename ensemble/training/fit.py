@@ -127,7 +127,7 @@ def _set_up(recipe: Recipe, data: FoldData, job: FoldJob, *, observer: Observer)
     settings = build_settings(recipe, data.training, hardware)
     writer = CheckpointWriter(job.paths.checkpoint, job.facts, hardware.facts(), job.pacing.checkpoint_seconds)
     fold = _Fold(recipe, data, job, observer, state, settings, loader, writer)
-    return fold, [*notices, *_inner_notice(fold)]
+    return fold, [*filter(None, [hardware.notice]), *notices, *_inner_notice(fold)]
 
 
 def _resume(fold: _Fold) -> FoldStart:

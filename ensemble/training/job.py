@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from ensemble.data.loaders import ImageRows
-from ensemble.errors import ArtefactError
+from ensemble.errors import ArtefactError, many
 from ensemble.files import HeldLock
 from ensemble.models.description import Description
 from ensemble.runs import FoldPaths
@@ -74,12 +74,17 @@ class FoldData:
 
 @dataclass(frozen=True)
 class Hardware:
-    """Where and how arithmetic is done."""
+    """Where and how arithmetic is done.
+
+    Attributes:
+        notice: How it differs from what was printed at the start, or empty.
+    """
 
     device: torch.device
     precision: Precision
     workers: int
     threads: int
+    notice: str = ""
 
     def facts(self) -> dict[str, str | int]:
         """What the arithmetic's last bits depend on; a restart takes these over."""
@@ -98,10 +103,13 @@ class Hardware:
                 f"{checkpoint.path}: this unfinished fold was started on {device}, and would go on on "
                 f"{self.device.type} with other results. Give --device {device}, or --overwrite to start anew"
             )
-        precision = self.precision
+        precision, threads = self.precision, before.get("threads", self.threads)
         if before.get("precision", precision.name) != precision.name:
             precision = Precision(before["precision"], "the run was started with it", device)
-        return replace(self, precision=precision, threads=before.get("threads", self.threads))
+        if (precision, threads) == (self.precision, self.threads):
+            return self
+        said = f"goes on in {precision.name} with {many(threads, 'thread')}, as it was started, for the same results"
+        return replace(self, precision=precision, threads=threads, notice=said)
 
 
 @dataclass(frozen=True)
@@ -110,11 +118,11 @@ class Pacing:
 
     Attributes:
         stop: Looked at after every update.
-        checkpoint_seconds: Between two checkpoints within an epoch, at least.
+        checkpoint_seconds: Between two checkpoints, whatever they cost; None: see ``CheckpointWriter``.
     """
 
     stop: StopRequest = field(default_factory=StopRequest)
-    checkpoint_seconds: float = 60.0
+    checkpoint_seconds: float | None = None
 
 
 @dataclass(frozen=True, eq=False)

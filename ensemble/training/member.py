@@ -13,26 +13,19 @@ import torch
 from ensemble.data.cache import ImageCache
 from ensemble.dataset import Dataset
 from ensemble.errors import ArtefactError, FoldError
-from ensemble.files import locked, read_json, remove_leftovers, sha256_of_file, write_json
+from ensemble.files import locked, remove_leftovers, sha256_of_file, write_json
 from ensemble.folds import FoldFile
 from ensemble.recipe import Recipe, load_recipe, recipe_differences, recipe_hash
+from ensemble.run_facts import RUN_VERSION, read_run
 from ensemble.runs import DatasetRuns, MemberPaths
 from ensemble.seeds import derive_seed
 from ensemble.training.attempt import attempt_fold
-from ensemble.training.checkpoint import PIXELS, read_checkpoint
+from ensemble.training.checkpoint import PIXELS, ROWS, read_checkpoint
 from ensemble.training.history import selection
 from ensemble.training.job import FoldData, FoldJob, FoldOutcome, Hardware, Observer, Pacing
 from ensemble.training.provenance import describe_run
 from ensemble.training.rows import fold_data
 from ensemble.training.tables import merge_tables, write_fold_tables
-
-RUN_VERSION = 1
-# What all folds of a member have in common, by the key of ``run.json``.
-_ROWS = {
-    "folds_sha256": "fold file",
-    "dataset": "dataset (labels, ids or groups)",
-    PIXELS: "set of images (files were replaced since)",
-}
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,9 +108,9 @@ def refuse_other_rows(member: Member, folds: Iterable[int]) -> None:
     """
     for fold in folds:
         # Releases before it stored no fact of the images: such folds are taken at their word.
-        stored, expected = read_json(member.paths.fold(fold).run), member.facts(fold)
+        stored, expected = read_run(member.paths.fold(fold).run), member.facts(fold)
         stored.setdefault(PIXELS, expected[PIXELS])
-        other = [word for key, word in _ROWS.items() if stored.get(key) != expected[key]]
+        other = [word for key, word in ROWS.items() if stored.get(key) != expected[key]]
         if other:
             raise FoldError(
                 f"{member.paths.fold(fold).run}: this fold was trained on another {' and '.join(other)}. Use "
@@ -132,7 +125,7 @@ def train_fold(member: Member, fold: int, observer: Observer, pacing: Pacing | N
         member: Whose fold.
         fold: From 0.
         observer: Is told of the progress.
-        pacing: When to stop and how often to save; None: never, and every minute.
+        pacing: When to stop and how often to save; None: never, and as the cost allows.
 
     Raises:
         ArtefactError: Another process trains this fold, or has started the member anew with another recipe, or the
@@ -152,8 +145,7 @@ def train_fold(member: Member, fold: int, observer: Observer, pacing: Pacing | N
         checkpoint = read_checkpoint(paths.checkpoint, member.facts(fold))
         hardware = member.hardware.as_in(checkpoint)
         torch.set_num_threads(hardware.threads)
-        facts = member.facts(fold)
-        job = FoldJob(paths, lock, hardware, facts, Pacing() if pacing is None else pacing, checkpoint)
+        job = FoldJob(paths, lock, hardware, member.facts(fold), pacing or Pacing(), checkpoint)
         finished = finished_folds(member.paths, member.folds.n_folds)
         outcome = attempt_fold(member.recipe, rows_of_fold(member, fold), job, observer, finished=finished)
         write_fold_tables(
@@ -202,6 +194,7 @@ def _run_facts(member: Member, fold: int, outcome: FoldOutcome) -> dict[str, obj
         "member": member.paths.name,
         **member.facts(fold),
         "n_folds": member.folds.n_folds,
+        "fold_seed": member.folds.fold_seed,
         "data_path": str(member.dataset.path.resolve()),
         "class_names": list(member.dataset.class_names),
         "select": selection(member.recipe.training),

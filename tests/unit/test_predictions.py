@@ -76,15 +76,44 @@ def test_unreadable_files_are_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("head", "message"),
     [
-        (b'{"version": 99}', "format version 99"),
+        (b'{"version": 99}', "prediction table of format version 99, written by a later release; .* up to 1. Update"),
+        (b"{}", "states its format version .version: 1., got none"),
+        (b"[1", "the 'ensemble' metadata is damaged"),
+        (b"[1]", "the 'ensemble' metadata is damaged"),
+        (b"\xff", "the 'ensemble' metadata is damaged"),
+        (b'{"version": 1, "scale": "logits", "class_names": "a"}', "expected class_names to be different names"),
+        (b'{"version": 1, "scale": "logits", "class_names": ["a", "a"]}', "expected class_names to be different names"),
+        (b'{"version": 1, "scale": "logits", "class_names": ["a"], "notes": [1]}', "expected notes of text"),
         (b'{"version": 1, "scale": "odds"}', "scale is 'odds'"),
-        (b'{"version": 1, "scale": "logits", "class_names": ["a"]}', "lacks the columns 'a'"),
+        (b'{"version": 1, "scale": "logits", "class_names": ["a"]}', "damaged: it lacks the columns 'a'"),
     ],
 )
 def test_foreign_versions_are_refused(tmp_path: Path, head: bytes, message: str) -> None:
     path = tmp_path / "oof.parquet"
     pq.write_table(pa.table({"image_id": ["1"]}).replace_schema_metadata({b"ensemble": head}), path)
     with pytest.raises(ArtefactError, match=message):
+        read_predictions(path)
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"a": pa.array(["0.5", "x"])}, "the column 'a' holds string"),
+        ({"a": pa.array([0.5, None], pa.float32())}, "the column 'a' is empty in 1 rows"),
+        ({"image_id": pa.array([1, 2])}, "the column 'image_id' holds int64"),
+        ({"image_id": pa.array(["1", None])}, "the column 'image_id' is empty in 1 rows"),
+        ({"fold": pa.array([0.0, 1.0])}, "the column 'fold' holds double"),
+    ],
+)
+def test_columns_of_another_kind_are_refused(tmp_path: Path, changed: dict[str, pa.Array], message: str) -> None:
+    path = tmp_path / "oof.parquet"
+    sound = {"image_id": pa.array(["1", "2"]), "fold": pa.array([0, 1], pa.int16()), "a": pa.array([0.5, 1], "float32")}
+    head = {b"ensemble": b'{"version": 1, "scale": "logits", "class_names": ["a"]}'}
+    pq.write_table(pa.table({**sound, **changed}).replace_schema_metadata(head), path)
+    with pytest.raises(ArtefactError, match=f"{path}: the prediction table is damaged: {message}"):
+        read_predictions(path)
+    pq.write_table(pa.table([*sound.values(), sound["a"]], names=[*sound, "a"]).replace_schema_metadata(head), path)
+    with pytest.raises(ArtefactError, match=r"cannot be read .*Multiple matches"):
         read_predictions(path)
 
 

@@ -42,6 +42,7 @@ def finish(member: MemberPaths, fold: int, runs: DatasetRuns) -> PredictionTable
     write_predictions(paths.table("oof"), table)
     write_text(paths.weights, f"weights {fold}")
     facts = {
+        "version": 1,
         "recipe": recipe_hash(RECIPE),
         "folds_sha256": read_folds(runs).sha256,
         "table_sha256": {"oof": sha256_of_file(paths.table("oof"))},

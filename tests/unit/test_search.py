@@ -32,6 +32,7 @@ def test_the_study_is_kept_whole_and_replaces_an_earlier_one(tmp_path: Path) -> 
     for trials in (7, 3):
         maximise(closeness, ["a", "b"], trials=trials, seed=0, journal=journal)
     study = optuna.load_study(study_name=None, storage=JournalStorage(JournalFileBackend(str(journal))))
+    assert study.user_attrs == {"version": 1}
     assert len(study.trials) == 3
     assert set(study.best_params) == {"a", "b"}
     assert list(journal.parent.iterdir()) == [journal]

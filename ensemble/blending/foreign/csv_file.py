@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from ensemble.blending.foreign.arrow import stacked, texts_of
 from ensemble.blending.foreign.table import OpenTable, id_column_of
+from ensemble.errors import DataError
 from ensemble.field_values import EMPTY_VALUES, number_column
 from ensemble.tables import has_spaced_quotes, read_table, separator_of
 from ensemble.text_files import read_text
@@ -78,7 +79,13 @@ def _fast_csv(
 
 def _careful_csv(path: Path, id_column: str, names: Sequence[str]) -> tuple[NDArray[np.str_], NDArray[np.float64]]:
     """The one reader of CSV files, which names the line of whatever is wrong."""
-    table = read_table(path)
-    columns = [number_column(table, name) for name in names]
+    table, columns, problems = read_table(path), [], []
+    for name in names:
+        try:
+            columns.append(number_column(table, name))
+        except DataError as error:
+            problems.append(str(error))
+    if problems:
+        raise DataError("; ".join(problems))
     values = np.stack(columns, axis=1) if columns else np.empty((len(table), 0))
     return table.column(id_column), values

@@ -168,3 +168,15 @@ def test_types_that_are_not_used_need_not_work():
     only_bytes = [transform("Normalize")]
     assert check_augmentation(only_bytes, SIZE, dtypes=[np.float32]) == []
     assert check_augmentation(only_bytes, SIZE, dtypes=[np.uint8])
+
+
+def test_a_transform_that_fails_on_an_image_is_named():
+    augmentation = build_augmentation([transform("GaussianBlur", p=1.0)], SIZE)
+
+    class Blur:
+        def __call__(self, image):
+            raise ValueError("no such kernel")
+
+    augmentation._transforms = [Blur()]
+    with pytest.raises(RecipeError, match=r"augment: Blur fails for \(seed, epoch, row\) \(0, 1, 5\): no such kernel"):
+        augmentation.batch(np.zeros((1, *SIZE), np.uint8), (0, 1), [5])

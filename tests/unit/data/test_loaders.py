@@ -5,7 +5,11 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -18,6 +22,7 @@ import torch.multiprocessing
 from ensemble.data.augment import build_augmentation
 from ensemble.data.cache import build_cache
 from ensemble.data.loaders import Batch, EpochOrder, ImageRows, evaluation_loader, training_loader
+from ensemble.errors import ArtefactError
 from ensemble.recipe import load_recipe
 
 N = 23
@@ -140,3 +145,63 @@ def test_a_worker_leaves_ctrl_c_to_the_process_that_trains(rows: ImageRows) -> N
     os.kill(worker.pid or 0, signal.SIGINT)
     assert len(list(batches)) == len(loader) - 1
     assert len(list(loader.epoch(1))) == len(loader)
+
+
+@dataclass(frozen=True)
+class Refusing:
+    """A cache of which the second half has gone."""
+
+    def gather(self, index: np.ndarray) -> np.ndarray:
+        if index.max() >= N // 2:
+            raise ArtefactError("the image cache was cut short")
+        return np.zeros((len(index), 4, 4), np.uint8)
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_what_a_worker_refuses_is_said_without_its_traceback(rows: ImageRows, workers: int) -> None:
+    refusing = ImageRows(Refusing(), np.arange(N), rows.labels)  # type: ignore[arg-type]
+    with pytest.raises(ArtefactError) as caught:
+        list(evaluation_loader(refusing, batch_size=5, workers=workers, pin=False).epoch(0))
+    assert str(caught.value) == "the image cache was cut short"
+
+
+def test_an_epoch_can_begin_at_any_batch(rows: ImageRows) -> None:
+    loader = training_loader(rows, batch_size=5, seed=3, augmentation=None, workers=0, pin=False)
+    assert_same(list(loader.epoch(2))[3:], list(loader.epoch(2, first_batch=3)))
+    assert_same(list(loader.epoch(2)), list(loader.epoch(2, first_batch=0)))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere torch's own check takes five seconds")
+def test_a_worker_ends_with_the_process_that_trains(tmp_path: Path) -> None:
+    cv2.imwrite(str(tmp_path / "a.png"), np.zeros((8, 8), np.uint8))
+    program = """
+import multiprocessing, os, sys, signal
+from dataclasses import dataclass
+from pathlib import Path
+import numpy as np
+from ensemble.data.cache import build_cache
+from ensemble.data.loaders import ImageRows, training_loader
+folder = Path(sys.argv[1])
+cache = build_cache(folder / "cache", folder, ["a.png"], image_size=(8, 8))
+rows = ImageRows(cache, np.zeros(64, np.int64), np.zeros((64, 2), np.float32))
+batches = training_loader(rows, batch_size=2, seed=0, augmentation=None, workers=2, pin=False).epoch(0)
+next(batches)
+print(*(child.pid for child in multiprocessing.active_children()), flush=True)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+    done = subprocess.run([sys.executable, "-c", program, str(tmp_path)], capture_output=True, text=True, check=False)
+    assert done.returncode == -signal.SIGKILL
+    workers = [Path("/proc") / pid for pid in done.stdout.split()]
+    assert len(workers) == 2
+    deadline = time.monotonic() + 5
+    while any(map(_lives, workers)) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert not any(map(_lives, workers))
+
+
+def _lives(process: Path) -> bool:
+    """An orphan that has ended, but whom nobody has asked for its exit code, is still listed."""
+    try:
+        return (process / "stat").read_text().rpartition(")")[2].split()[0] not in ("Z", "X")
+    except (FileNotFoundError, ProcessLookupError):
+        return False

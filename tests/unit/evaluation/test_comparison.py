@@ -78,7 +78,7 @@ def runs_of(folder: Path, one: Source, **other: Mapping[str, Any]) -> DatasetRun
             f"model: {{name: cnn2}}\ntraining: {{epochs: {epochs}}}\ndata: {{image_size: {size}}}\n",
         )
         for fold in range(K):
-            write_json(runs.member(member.name).fold(fold).run, {"device": changes.get("device", "cpu")})
+            write_json(runs.member(member.name).fold(fold).run, {"version": 1, "device": changes.get("device", "cpu")})
     return runs
 
 

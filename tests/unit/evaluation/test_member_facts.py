@@ -32,7 +32,7 @@ def member(folder: Path, *runs: dict[str, Any], recipe: str = RECIPE) -> MemberP
     paths = MemberPaths(folder / "m")
     write_text(paths.recipe, recipe)
     for fold, run in enumerate(runs):
-        write_json(paths.fold(fold).run, run)
+        write_json(paths.fold(fold).run, {"version": 1, **run})
     return paths
 
 

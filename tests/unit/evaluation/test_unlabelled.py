@@ -44,7 +44,7 @@ def source(tmp_path: Path) -> Source:
         for part, own in zip(parts, paths[name], strict=True):
             turned = PredictionTable(part.image_ids[::-1], CLASSES[::-1], part.values[::-1, ::-1], folds=part.folds)
             write_predictions(own.table("test"), turned)
-            write_json(own.run, {"table_sha256": {"test": sha256_of_file(own.table("test"))}})
+            write_json(own.run, {"version": 1, "table_sha256": {"test": sha256_of_file(own.table("test"))}})
         members.append(Member(name, {"oof": oof, "test": mean_of_fold_models(parts)}, {}))
     return Source(
         name="made",

@@ -140,6 +140,17 @@ def test_everything_at_once_overrides_first_then_in_the_files_order(write):
     ]
 
 
+def test_the_format_version_need_not_be_stated_but_must_be_known(write):
+    assert load_recipe(write(GOOD)) == load_recipe(write(f"{GOOD}version: 1\n"))
+    later = "recipe.yaml, line 14: recipe of format version 2, written for a later release; this release reads up to 1"
+    with pytest.raises(RecipeError, match=later) as caught:
+        load_recipe(write(f"{GOOD}version: 2\nnews: 1\n"))
+    assert "news" not in str(caught.value)
+    for wrong in ("0", "true", "'1'", "1.5"):
+        with pytest.raises(RecipeError, match="version: expected 1, the only format version so far, got"):
+            load_recipe(write(f"{GOOD}version: {wrong}\n"))
+
+
 def test_text_that_is_not_unicode(write):
     with pytest.raises(RecipeError, match="cannot be used"):
         load_recipe(write('model: {name: "\\ud800"}\n'))

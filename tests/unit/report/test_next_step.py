@@ -12,7 +12,7 @@ from ensemble.train import build_parser
 def test_the_missing_folds_are_trained_by_the_same_command() -> None:
     typed = ["my recipes/a.yaml", "--fold", "1", "--data", "my data", "--set", "training.epochs=3", "--overwrite"]
     typed += ["--name", "b", "--folds", "f.csv", "--seed", "7", "--workers", "0", "--device", "cpu", "--runs", "out"]
-    typed += ["--time-limit", "90m", "--cache", "c"]
+    typed += ["--time-limit", "90m", "--checkpoint-seconds", "5", "--cache", "c"]
     first = build_parser().parse_args(typed)
     for missing, one in (([2], 2), ([0, 2], None)):
         words = shlex.split(train_again(first, missing))

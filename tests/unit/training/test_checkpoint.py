@@ -82,7 +82,7 @@ def test_no_checkpoint_no_progress(tmp_path: Path) -> None:
 
 def test_another_recipe_or_fold_file_is_refused(tmp_path: Path) -> None:
     write(tmp_path / "c.pt", make_state(), {})
-    with pytest.raises(ArtefactError, match="was started with another folds_sha256, recipe"):
+    with pytest.raises(ArtefactError, match="was started with another fold file and another recipe"):
         read_checkpoint(tmp_path / "c.pt", {**FACTS, "recipe": "r2", "folds_sha256": "f2"})
 
 
@@ -135,6 +135,10 @@ def test_a_write_is_due_when_the_last_ones_cost_is_worked_off(monkeypatch: pytes
     for later, at_end, within in ((59, False, False), (61, False, False), (99, False, False), (101, True, True)):
         now[0] = 102.0 + later
         assert (writer.is_due(epoch_end=True), writer.is_due(epoch_end=False)) == (at_end, within)
+    writer.every_seconds = 3
+    for later, due in ((2.9, False), (3, True)):
+        now[0] = 102.0 + later
+        assert (writer.is_due(epoch_end=True), writer.is_due(epoch_end=False)) == (due, due)
 
 
 def test_weights_that_are_not_finite_leave_the_last_checkpoint(tmp_path: Path) -> None:
@@ -184,7 +188,7 @@ def test_weights_are_plain_safetensors(tmp_path: Path) -> None:
 
 def test_other_images_are_refused_unless_the_checkpoint_does_not_know_its_own(tmp_path: Path) -> None:
     write(tmp_path / "c.pt", make_state(), {"n": 1}, {**FACTS, PIXELS: "p1"})
-    with pytest.raises(ArtefactError, match="was started with another pixels_sha256"):
+    with pytest.raises(ArtefactError, match=r"was started with another set of images \(files were replaced since\)"):
         read_checkpoint(tmp_path / "c.pt", {**FACTS, PIXELS: "p2"})
     write(tmp_path / "old.pt", make_state(), {"n": 1})
     old = read_checkpoint(tmp_path / "old.pt", {**FACTS, PIXELS: "p2"})

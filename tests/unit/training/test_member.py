@@ -51,7 +51,7 @@ def finish(member: Member, *folds: int) -> None:
     """As if these folds had been trained, and the member merged."""
     start_member(member, folds=folds, overwrite=False)
     for fold in folds:
-        write_json(member.paths.fold(fold).run, member.facts(fold))
+        write_json(member.paths.fold(fold).run, {"version": 1, **member.facts(fold)})
         member.paths.fold(fold).weights.touch()
     member.paths.table("oof").touch()
 
@@ -134,7 +134,7 @@ def test_a_fold_of_a_release_that_stored_no_fact_of_the_images_stays_readable(tm
     finish(member, 0)
     facts = member.facts(0)
     del facts["pixels_sha256"]
-    write_json(member.paths.fold(0).run, facts)
+    write_json(member.paths.fold(0).run, {"version": 1, **facts})
     start_member(make_member(tmp_path, pixels="p2"), folds=[1], overwrite=False)
 
 

@@ -1,0 +1,112 @@
+"""Requests to stop: noted where a loop looks for them, at once elsewhere, and never lost."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+import pytest
+
+from ensemble import stopping
+from ensemble.stopping import StopRequest, duration_seconds, stop_signals
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("9h", 32400), ("90m", 5400), ("30s", 30), ("1h30m", 5400), ("1h1m1s", 3661), ("007s", 7)]
+)
+def test_durations(text: str, seconds: int) -> None:
+    assert duration_seconds(text) == seconds
+
+
+@pytest.mark.parametrize("text", ["", "0s", "90", "h", "1.5h", "-1h", "30m1h", "1h 30m", "9H", "²s", "99999999h"])
+def test_what_is_no_duration_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="expected a time such as 9h, 90m, 30s or 1h30m, got"):
+        duration_seconds(text)
+
+
+@pytest.mark.parametrize(
+    ("number", "reason"), [(signal.SIGINT, "Ctrl-C"), (signal.SIGTERM, "SIGTERM"), (signal.SIGALRM, "the time limit")]
+)
+def test_a_patient_loop_is_told_once_and_interrupted_the_second_time(number: signal.Signals, reason: str) -> None:
+    with stop_signals() as stop, stop.patiently():
+        assert stop.reason == ""
+        os.kill(os.getpid(), number)
+        assert stop.reason == reason
+        with pytest.raises(KeyboardInterrupt, match=reason):
+            os.kill(os.getpid(), signal.SIGINT)
+
+
+def test_outside_of_a_loop_a_request_interrupts_at_once() -> None:
+    with stop_signals(), pytest.raises(KeyboardInterrupt, match="SIGTERM"):
+        os.kill(os.getpid(), signal.SIGTERM)
+
+
+def test_handlers_are_as_before_afterwards() -> None:
+    before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGALRM)]
+    with stop_signals(3600):
+        assert signal.getitimer(signal.ITIMER_REAL)[0] > 3500
+    assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGALRM)] == before
+    assert signal.getitimer(signal.ITIMER_REAL)[0] == 0
+
+
+def test_the_time_limit_asks_before_it_is_over() -> None:
+    started = time.monotonic()
+    with stop_signals(0.2) as stop, stop.patiently():
+        while not stop.reason and time.monotonic() - started < 5:
+            time.sleep(0.005)
+        assert (stop.reason, time.monotonic() - started >= 0.17) == ("the time limit", True)
+
+
+def test_a_loop_that_does_not_look_is_interrupted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stopping, "_PATIENCE_SECONDS", 0.1)
+
+    def stuck(stop: StopRequest) -> None:
+        with stop.patiently():
+            os.kill(os.getpid(), signal.SIGTERM)
+            time.sleep(5)
+
+    with stop_signals() as stop, pytest.raises(KeyboardInterrupt):
+        stuck(stop)
+
+
+def test_a_loop_that_looks_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stopping, "_PATIENCE_SECONDS", 0.05)
+    with stop_signals() as stop, stop.patiently():
+        os.kill(os.getpid(), signal.SIGTERM)
+        stop.seen()
+        time.sleep(0.2)
+
+
+def test_a_process_that_cannot_be_interrupted_ends_all_the_same() -> None:
+    program = """
+import os, signal, sys
+from ensemble import stopping
+stopping._PATIENCE_SECONDS = 0.1
+with stopping.stop_signals() as stop, stop.patiently():
+    os.kill(os.getpid(), signal.SIGTERM)
+    while True:
+        try:
+            signal.pause()
+        except KeyboardInterrupt:
+            pass
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 75
+    assert done.stderr == "unfinished: stopped hard, as the work did not end; the same command goes on\n"
+
+
+def test_in_another_thread_signals_are_left_alone() -> None:
+    found: list[StopRequest] = []
+
+    def work() -> None:
+        with stop_signals(1) as stop:
+            found.append(stop)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    assert found[0].reason == ""
