@@ -130,7 +130,7 @@ def _prepare(
     dataset, planned = preview_folds(runs, whole, wish)
     check_holdout_groups(dataset)
     wanted = _wanted_folds(args, planned)
-    check_recipe(recipe, n_classes=n_classes, title=title, labels=dataset.train.labels)
+    check_recipe(recipe, n_classes=n_classes, title=title, labels=dataset.train.labels, device=hardware.device)
     check_folds(recipe, planned, wanted, n_classes=n_classes, title=title)
     check_start(paths, recipe, n_folds=planned.n_folds, overwrite=args.overwrite)
     if args.overwrite or not all(paths.fold(fold).run.exists() for fold in wanted):
