@@ -7,7 +7,7 @@
     runs/<dataset>/cache/<hash>/
     runs/<dataset>/<member>/recipe.yaml, {oof,holdout,test}.parquet
     runs/<dataset>/<member>/fold_0/          checkpoint.pt model.safetensors metrics.csv train.log *.parquet run.json
-    runs/<dataset>/blends/<name>/            blend.json, {oof,holdout,test}.parquet, the Optuna journal
+    runs/<dataset>/blends/<name>/            blend.json, {oof,holdout,test}.parquet, the Optuna journal, predictions/
     runs/<dataset>/comparison/               comparison.md, comparison.csv, comparison_{pairs,without}.csv
     <out>/                                   likewise, of tables from anywhere; and submission.csv, folds.csv
     submissions/<name>.csv, <name>.json
@@ -147,6 +147,15 @@ class BlendPaths:
     def report(self) -> Path:
         """The threshold search report."""
         return self.folder / "report.html"
+
+    @property
+    def ranks(self) -> Path:
+        """The members' distributions, of a blend of ranks."""
+        return self.folder / "ranks.safetensors"
+
+    def predictions(self, name: str) -> Path:
+        """The decisions on other images, where nothing else was asked for."""
+        return self.folder / "predictions" / f"{folder_name(name)}.csv"
 
     @property
     def lock(self) -> Path:

@@ -30,8 +30,8 @@ from ensemble.data.cache_build import write_images
 from ensemble.data.cache_check import check_pixels, facts_to_check
 from ensemble.data.decode import ImageSource, Progress
 from ensemble.data.images import _PIXELS_VERSION, Pixels
-from ensemble.errors import ArtefactError, DataError, first_few
-from ensemble.files import locked, read_json, sync_folder, write_json
+from ensemble.errors import ArtefactError, DataError, StorageError, first_few
+from ensemble.files import locked, read_json, storage_errors, sync_folder, write_json
 
 CACHE_VERSION = 2
 
@@ -129,6 +129,7 @@ def build_cache(
     Raises:
         DataError: Image files are missing or damaged; names the first five and counts the rest.
         ArtefactError: The disk has too little room.
+        StorageError: It is full, read-only or gone all the same.
     """
     files = sorted(set(map(str, image_files)))
     target = folder / _key(root, files, image_size)
@@ -139,22 +140,23 @@ def build_cache(
             return cache
         shutil.rmtree(target, ignore_errors=True)
         part = target.with_name(f".{target.name}.part")
-        part.mkdir(parents=True, exist_ok=True)
-        _refuse_full_disk(part, layout_of(np.uint8, len(files), image_size))
         try:
-            written = write_images(part, ImageSource(root, files, image_size), workers=workers, progress=progress)
-            facts = {
-                "version": CACHE_VERSION,
-                "pixels_version": _PIXELS_VERSION,
-                "image_size": list(image_size),
-                "sha256": written.sha256,
-                **facts_to_check(part, written.layout, written.checksums),
-                "image_files": files,
-            }
-            write_json(part / FACTS, facts)
-            part.rename(target)
-            sync_folder(folder)
-        except (DataError, OSError):
+            with storage_errors(target):
+                part.mkdir(parents=True, exist_ok=True)
+                _refuse_full_disk(part, layout_of(np.uint8, len(files), image_size))
+                written = write_images(part, ImageSource(root, files, image_size), workers=workers, progress=progress)
+                facts = {
+                    "version": CACHE_VERSION,
+                    "pixels_version": _PIXELS_VERSION,
+                    "image_size": list(image_size),
+                    "sha256": written.sha256,
+                    **facts_to_check(part, written.layout, written.checksums),
+                    "image_files": files,
+                }
+                write_json(part / FACTS, facts)
+                part.rename(target)
+                sync_folder(folder)
+        except (DataError, StorageError):
             # Of damaged files the replacements have another key; and a full disk is better off without it.
             shutil.rmtree(part, ignore_errors=True)
             raise

@@ -84,7 +84,7 @@ class _Batches(Dataset[Batch | EnsembleError]):
 
     def _batch(self, key: BatchKey) -> Batch:
         index = self._rows.index[key.positions]
-        images = _as_network_input(self._rows.cache.gather(index))
+        images = as_network_input(self._rows.cache.gather(index))
         if self._augmentation is not None:
             images = self._augmentation.batch(images, (self._seed, key.epoch), index.tolist())
         return Batch(
@@ -94,7 +94,7 @@ class _Batches(Dataset[Batch | EnsembleError]):
         )
 
 
-def _as_network_input(images: NDArray[np.uint8] | NDArray[np.uint16]) -> NDArray[np.uint8] | NDArray[np.float32]:
+def as_network_input(images: NDArray[np.uint8] | NDArray[np.uint16]) -> NDArray[np.uint8] | NDArray[np.float32]:
     """8-bit images as they are; 16-bit ones as float32 in [0, 1], which all transforms can work on."""
     if images.dtype == np.uint16:
         return images.astype(np.float32) / np.float32(65535)

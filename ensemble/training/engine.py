@@ -189,6 +189,21 @@ def _refuse_divergence(meter: LossMeter, state: TrainingState, loader: BatchLoad
 
 
 @torch.inference_mode()
+def batch_logits(model: nn.Module, images: torch.Tensor, *, pixels: Pixels, precision: Precision) -> torch.Tensor:
+    """Logits of one batch, shape (B, C), float32, on the device.
+
+    Args:
+        model: Set to ``eval``.
+        images: Shape (B, 1, H, W), uint8, or float32 in [0, 1].
+        pixels: To network input.
+        precision: Of the forward pass.
+    """
+    with precision.autocast():
+        logits: torch.Tensor = model(pixels(images))
+    return logits.float()
+
+
+@torch.inference_mode()
 def predict_logits(
     model: nn.Module,
     loader: BatchLoader,
@@ -205,9 +220,7 @@ def predict_logits(
     model.eval()
     parts = []
     for batch in loader.epoch(0):
-        with precision.autocast():
-            logits = model(pixels(batch.images))
-        parts.append(logits.float())
+        parts.append(batch_logits(model, batch.images, pixels=pixels, precision=precision))
         on_batch(len(batch.images))
     result: NDArray[np.float32] = torch.cat(parts).cpu().numpy()
     bad = int((~np.isfinite(result)).any(axis=1).sum())

@@ -28,7 +28,7 @@ from ensemble.training.job import FoldData, FoldJob, FoldOutcome, FoldStart, Obs
 from ensemble.training.meter import EpochPosition
 
 # Evaluation keeps no activations for a backward pass, so larger batches fit.
-_EVALUATION_BATCHES = 2
+EVALUATION_BATCHES = 2
 
 
 @dataclass(eq=False)
@@ -53,7 +53,7 @@ class _Fold:
 
     def predict(self, rows: ImageRows, on_batch: Callable[[int], None], epoch: int = -1) -> NDArray[np.float32]:
         """At the size of the images of ``epoch``; the last epoch's is the full one."""
-        batch_size = self.recipe.training.batch_size * _EVALUATION_BATCHES
+        batch_size = self.recipe.training.batch_size * EVALUATION_BATCHES
         loader = evaluation_loader(rows, batch_size=batch_size, workers=0, pin=self.device.type == "cuda")
         return predict_logits(
             self.state.final_model(),

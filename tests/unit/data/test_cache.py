@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import pickle
+import resource
 import shutil
 import subprocess
 import sys
@@ -14,7 +15,7 @@ import numpy as np
 import pytest
 
 from ensemble.data.cache import CACHE_VERSION, build_cache, open_cache
-from ensemble.errors import ArtefactError, DataError
+from ensemble.errors import ArtefactError, DataError, StorageError
 
 SIZE = (6, 4)
 
@@ -124,6 +125,25 @@ def test_damaged_images_are_named_together_and_nothing_stays(tmp_path, root):
     bad = [f"bad{index}.png" for index in range(7)]
     with pytest.raises(DataError, match=r"7 images cannot be used: .*bad0.png.*bad4.png.* \(\+2 more\)"):
         _build(tmp_path / "cache", root, [*FILES, *bad])
+    assert [path.name for path in (tmp_path / "cache").iterdir() if not path.name.endswith(".lock")] == []
+
+
+def test_an_image_that_went_bad_since_the_cache_was_made_is_named(tmp_path, root):
+    before = _build(tmp_path / "cache", root)
+    (root / "b.png").write_bytes(b"no image any more")
+    with pytest.raises(DataError, match=r"1 image cannot be used: .*b\.png"):
+        _build(tmp_path / "cache", root)
+    assert open_cache(before.folder).sha256 == before.sha256
+
+
+def test_a_disk_that_is_full_under_way_is_named_and_left_without_a_part(tmp_path, root):
+    limit = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, limit[1]))
+    try:
+        with pytest.raises(StorageError, match=r"it cannot be written \(File too large\)"):
+            _build(tmp_path / "cache", root)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limit)
     assert [path.name for path in (tmp_path / "cache").iterdir() if not path.name.endswith(".lock")] == []
 
 
