@@ -98,8 +98,9 @@ def _train(args: argparse.Namespace, argv: Sequence[str], stop: StopRequest) -> 
 def _read_whole(args: argparse.Namespace, recipe: Recipe) -> Dataset:
     """The dataset, before torch is imported, which takes seconds."""
     from ensemble.dataset import read_dataset
+    from ensemble.dataset.medmnist import unpacked
 
-    path = _data_path(args, recipe)
+    path = unpacked(_data_path(args, recipe), args.runs)
     _refuse_cache_in(path, args.cache)
     return read_dataset(path)
 

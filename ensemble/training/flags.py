@@ -30,7 +30,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--fold", type=int, metavar="K", help="the fold to hold out, from 0")
     parser.add_argument("--all-folds", action="store_true", help="all folds, one after the other")
     parser.add_argument(
-        "--data", type=Path, metavar="DIR", help="the dataset's folder (default: the recipe's data.path)"
+        "--data", type=Path, metavar="DIR", help="the dataset's folder, or a MedMNIST file (default: data.path)"
     )
     parser.add_argument(
         "--runs", type=Path, default=Path("runs"), metavar="DIR", help="where results go (default: runs)"
