@@ -54,7 +54,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--seed", type=int, metavar="N", help="instead of the recipe's seed")
     parser.add_argument(
-        "--time-limit", type=_duration, metavar="TIME", help="stop before it, e.g. 9h, 90m, 1h30m; exit code 75"
+        "--time-limit", type=duration, metavar="TIME", help="stop before it, e.g. 9h, 90m, 1h30m; exit code 75"
     )
     parser.add_argument(
         "--checkpoint-seconds",
@@ -70,8 +70,11 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _duration(text: str) -> int:
-    """Argparse makes a usage error of the refusal, but hides what a plain ValueError says."""
+def duration(text: str) -> int:
+    """The value of ``--time-limit``, in seconds.
+
+    Argparse makes a usage error of the refusal, but hides what a plain ValueError says.
+    """
     try:
         return duration_seconds(text)
     except ValueError as error:
