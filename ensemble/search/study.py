@@ -143,7 +143,8 @@ class SharedStudy:
         if _FACTS not in stored:
             if self._study.get_trials(deepcopy=False):
                 raise ArtefactError(
-                    f"{self._wish.storage}: study {self._wish.name!r} was not made by python -m ensemble.tune. Give another --study"
+                    f"{self._wish.storage}: study {self._wish.name!r} was not made by python -m ensemble.tune. Give "
+                    "another --study"
                 )
             self._study.set_user_attr(_FACTS, facts)
         elif differing := [name for name, value in facts.items() if stored[_FACTS].get(name) != value]:
