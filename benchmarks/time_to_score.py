@@ -45,8 +45,6 @@ from subset import write_subset
 ROOT = Path(__file__).resolve().parents[1]
 N_FOLDS, SIZE, BATCH = 3, 48, 32
 LEARNING_RATE = 1e-3
-# Of --epochs, and of these the part that resnet18 spends on half the side. The other two are made for one size.
-RUNGS = ((0.5, 0.5), (1.0, 0.5))
 
 
 class Network(NamedTuple):
@@ -81,6 +79,12 @@ def main() -> None:
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
     parser.add_argument("--rows", type=int, default=3000)
     parser.add_argument("--epochs", type=int, default=6)
+    parser.add_argument(
+        "--ladder", nargs="+", type=float, default=[0.5, 0.75], metavar="SHARE", help="of --epochs, ours"
+    )
+    parser.add_argument(
+        "--small", type=float, default=0.6, metavar="SHARE", help="of ours, on half the side: resnet18 (default: 0.6)"
+    )
     parser.add_argument("--quick", action="store_true", help="240 rows, one seed, two epochs: shows that it runs")
     parser.add_argument("--plain", nargs=4, metavar=("NETWORK", "SEED", "FOLDS", "OUT"), help=argparse.SUPPRESS)
     args = parser.parse_args()
@@ -90,7 +94,7 @@ def main() -> None:
         return
     if args.quick:
         args.seeds, args.rows, args.epochs = [0], 240, 2
-    rungs = ", ".join(str(epochs_of(share, args.epochs)) for share, _ in RUNGS)
+    rungs = ", ".join(str(epochs_of(share, args.epochs)) for share in args.ladder)
     print(f"{args.rows:,} rows, {N_FOLDS} folds, {SIZE} px; epochs: plain {args.epochs}, ours {rungs}")
     ratios = []
     for seed in args.seeds:
@@ -106,8 +110,9 @@ def race(args: argparse.Namespace, seed: int, scratch: Path) -> Spent:
     data = scratch / "part"
     n_rows = write_subset(args.folder, data, rows=args.rows, n_folds=N_FOLDS, seed=seed)
     ours, scores = [], []
-    for number, (share, small) in enumerate(RUNGS):
-        spent, score = run_ours(data, scratch / f"runs_{number}", seed, epochs_of(share, args.epochs), small)
+    for number, share in enumerate(args.ladder):
+        epochs = epochs_of(share, args.epochs)
+        spent, score = run_ours(data, scratch / f"runs_{number}", seed, epochs, small=args.small)
         ours.append(spent)
         scores.append(score)
         if number == 0:
@@ -129,8 +134,8 @@ def epochs_of(share: float, epochs: int) -> int:
     return max(1, round(share * epochs))
 
 
-def run_ours(data: Path, runs: Path, seed: int, epochs: int, small: float) -> tuple[Spent, float]:
-    """Train three members and blend them; time and cross-fitted macro-F1."""
+def run_ours(data: Path, runs: Path, seed: int, epochs: int, *, small: float) -> tuple[Spent, float]:
+    """Train three members and blend them; time and cross-fitted macro-F1. cnn2 and lstm are made for one size."""
     spent = Spent()
     for network in NETWORKS:
         settings = [

@@ -20,8 +20,8 @@ from ensemble.errors import EXIT_UNFINISHED
 
 # How long a loop may go on after a request before it is interrupted, and how long after that the process ends.
 _PATIENCE_SECONDS = 10.0
-# The time limit's reserve: a share of it, and at most so many seconds.
-_RESERVE_FRACTION, _RESERVE_SECONDS = 0.1, 30.0
+# The time limit's reserve: a share of it, within these seconds, and never more than half of it.
+_RESERVE_FRACTION, _LEAST_RESERVE, _MOST_RESERVE = 0.1, 5.0, 30.0
 _SIGNALS = {signal.SIGINT: "Ctrl-C", signal.SIGTERM: "SIGTERM", signal.SIGALRM: "the time limit"}
 _DURATION = re.compile(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?")
 _LONGEST_SECONDS = 10 * 365 * 24 * 3600
@@ -80,7 +80,8 @@ def stop_signals(time_limit: float | None = None) -> Iterator[StopRequest]:
     """Turn Ctrl-C, SIGTERM and the end of ``time_limit`` into requests while the block runs.
 
     Args:
-        time_limit: Seconds from now. The request comes a little before: a tenth of it, but at most half a minute.
+        time_limit: Seconds from now. The request comes a little before: a tenth of it, 5 to 30 seconds, and half of
+            it where that is less.
     """
     request = StopRequest()
     if threading.current_thread() is not threading.main_thread():
@@ -92,7 +93,8 @@ def stop_signals(time_limit: float | None = None) -> Iterator[StopRequest]:
 
     before = {number: signal.signal(number, asked) for number in _SIGNALS}
     if time_limit is not None:
-        signal.setitimer(signal.ITIMER_REAL, time_limit - min(_RESERVE_SECONDS, _RESERVE_FRACTION * time_limit))
+        reserve = min(_MOST_RESERVE, max(_LEAST_RESERVE, _RESERVE_FRACTION * time_limit), time_limit / 2)
+        signal.setitimer(signal.ITIMER_REAL, time_limit - reserve)
     try:
         yield request
     finally:

@@ -22,7 +22,7 @@ from typing import Self, TextIO
 import numpy as np
 
 from ensemble.data.cache_blocks import IMAGES, Layout, bytes_of, checksum, layout_of, read_blocks
-from ensemble.data.decode import ImageSource, Progress, cv2_on_one_thread, unusable_images
+from ensemble.data.decode import ImageSource, Progress, quiet_decoders, unusable_images
 from ensemble.data.images import Pixels
 from ensemble.errors import DataError
 
@@ -63,7 +63,7 @@ def write_images(folder: Path, source: ImageSource, *, workers: int, progress: P
     """
     pool = ThreadPoolExecutor(max(1, workers))
     try:
-        with cv2_on_one_thread():
+        with quiet_decoders():
             try:
                 return _write_as(_first_type(folder, source), folder, source, pool=pool, progress=progress)
             except _TooNarrowError:

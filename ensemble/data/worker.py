@@ -1,4 +1,4 @@
-"""What a process that prepares batches does before its first one."""
+"""Processes that prepare batches: what one does before its first batch, and what is said when one dies."""
 
 from __future__ import annotations
 
@@ -6,10 +6,22 @@ import ctypes
 import os
 import signal
 import sys
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from multiprocessing.connection import wait
+from multiprocessing.process import BaseProcess
+from typing import TypeVar
 
 import cv2
 import torch
+from torch.utils.data import DataLoader
 
+from ensemble.errors import WorkerDied
+
+Made = TypeVar("Made")
+
+_ENDING_SECONDS = 1.0  # a connection may end a moment before its process does
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 
@@ -37,3 +49,42 @@ def _end_with_parent() -> None:
     ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     if os.getppid() != parent:  # it died just before
         os._exit(1)
+
+
+@contextmanager
+def watched_workers(loader: DataLoader[Made]) -> Iterator[Iterator[Made]]:
+    """The batches of ``loader``, whose death of a worker is one error, raised where the next batch is asked for.
+
+    torch would have the signal of a child's end raise it wherever the program happens to be: in the middle of a write,
+    or once more while the first error is told. It looks every five seconds as well, which is soon enough.
+
+    Raises:
+        WorkerDied: A worker process was killed.
+    """
+    before = signal.getsignal(signal.SIGCHLD)
+    batches = iter(loader)
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGCHLD, before)
+    try:
+        yield batches
+    except (RuntimeError, OSError, EOFError) as error:
+        # Whatever the end of a connection looks like: it is told as what it is, if a worker has ended.
+        if not (ended := _ended(getattr(batches, "_workers", []))):
+            raise
+        raise WorkerDied(_said_of_death(ended, loader.num_workers)) from error
+
+
+def _ended(workers: Sequence[BaseProcess]) -> list[BaseProcess]:
+    wait([worker.sentinel for worker in workers], timeout=_ENDING_SECONDS)
+    return [worker for worker in workers if worker.exitcode is not None]
+
+
+def _said_of_death(ended: Sequence[BaseProcess], workers: int) -> str:
+    how = {
+        signal.Signals(-code).name if (code := worker.exitcode or 0) < 0 else f"exit code {code}" for worker in ended
+    }
+    return (
+        f"data worker process {', '.join(str(worker.pid) for worker in ended)} was killed ({', '.join(sorted(how))}), "
+        "as the system does when memory runs out. The last checkpoint is kept and the same command goes on; fewer "
+        f"--workers than {workers} take less memory (0: none)"
+    )

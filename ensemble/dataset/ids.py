@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from ensemble.errors import first_few, quoted
 from ensemble.tables import shortened
 
-IMAGE_ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
+IMAGE_ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".npy", ".dcm")
 """File endings of images, in lower case; files may spell them in any case."""
 
 _DOUBLES_LISTED = 20

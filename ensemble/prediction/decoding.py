@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
-from ensemble.data.decode import cv2_on_one_thread
+from ensemble.data.decode import quiet_decoders
 from ensemble.data.images import Pixels, preprocess, read_grey, sixteen_bit
 from ensemble.errors import DataError
 from ensemble.prediction.images import ImageFile
@@ -70,7 +70,7 @@ def decoded_images(
     pool = ThreadPoolExecutor(max(1, workers))
     ahead: deque[list[Future[DecodedImage]]] = deque()
     try:
-        with cv2_on_one_thread():
+        with quiet_decoders():
             for first in range(0, len(files), step):
                 piece = enumerate(files[first : first + step], start=first)
                 ahead.append([pool.submit(decode, file, row, preparations) for row, file in piece])

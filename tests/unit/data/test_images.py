@@ -100,7 +100,7 @@ def test_another_depth_is_refused(tmp_path):
 
 
 def test_more_channels_than_colour_and_alpha_are_refused(tmp_path, monkeypatch):
-    (tmp_path / "a.tiff").touch()
+    cv2.imwrite(str(tmp_path / "a.tiff"), np.zeros((2, 2), np.uint8))
     monkeypatch.setattr(cv2, "imdecode", lambda *_: np.zeros((2, 2, 5), np.uint8))
     with pytest.raises(DataError, match="expected grey or RGB, with or without alpha, got 5 channels"):
         read_grey(tmp_path / "a.tiff")
