@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from ensemble.command import run_command, share_cores, whole_number
 from ensemble.errors import EXIT_DONE, EXIT_FAILED
 from ensemble.stopping import stop_signals
-from ensemble.training.flags import duration
+from ensemble.training.flags import duration, positive
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -69,7 +69,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--seed", type=whole_number, default=0, metavar="N", help="of the search (default: 0)")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:0, … or mps (default: auto)")
-    parser.add_argument("--threads", type=whole_number, metavar="N", help="of this process (default: all cores)")
+    parser.add_argument("--threads", type=positive, metavar="N", help="of this process (default: all cores)")
     parser.add_argument(
         "--workers", type=whole_number, default=0, metavar="N", help="data worker processes (default: 0)"
     )
