@@ -21,7 +21,7 @@ from torch import nn
 
 from ensemble.errors import ArtefactError, TrainingDiverged
 from ensemble.files import atomic_write
-from ensemble.models.weight_files import said_of_damage
+from ensemble.models.weight_files import load_tensors, said_of_damage
 from ensemble.training.engine import REMEDY, TrainingState
 
 FORMAT_VERSION = 2
@@ -221,7 +221,7 @@ def read_checkpoint(path: Path, facts: Mapping[str, str | int]) -> Checkpoint | 
 
 def _load(path: Path) -> dict[str, Any]:
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
+        content = load_tensors(path)
     except _UNREADABLE as error:
         raise _unreadable(path, said_of_damage(error)) from error
     if not isinstance(content, dict):
