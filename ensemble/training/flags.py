@@ -48,7 +48,7 @@ def build_parser() -> argparse.ArgumentParser:
 def add_shared(group: argparse._ActionsContainer) -> None:
     """What ``train`` and ``run`` have in common: where things lie, what a recipe is changed by, and how it is run."""
     group.add_argument(
-        "--data", type=Path, metavar="DIR", help="the dataset's folder (default: the recipe's data.path)"
+        "--data", type=Path, metavar="DIR", help="the dataset's folder, or a MedMNIST file (default: data.path)"
     )
     group.add_argument(
         "--runs", type=Path, default=Path("runs"), metavar="DIR", help="where results go (default: runs)"
