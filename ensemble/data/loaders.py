@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from ensemble.data.cache import ImageCache
-from ensemble.data.worker import start_worker
+from ensemble.data.worker import start_worker, watched_workers
 from ensemble.errors import EnsembleError, first_few
 from ensemble.seeds import derive_seed
 
@@ -149,12 +149,14 @@ class BatchLoader:
 
         Raises:
             EnsembleError: What a batch's maker raised, in whichever process.
+            WorkerDied: A worker process was killed.
         """
         self.order.epoch, self.order.first_batch = epoch, first_batch
-        for made in self.loader:
-            if isinstance(made, EnsembleError):
-                raise made
-            yield made
+        with watched_workers(self.loader) as batches:
+            for made in batches:
+                if isinstance(made, EnsembleError):
+                    raise made
+                yield made
 
     def names_of(self, epoch: int, batch: int) -> str:
         """The images of one batch, by their files' names, for messages; of very large batches only the first."""

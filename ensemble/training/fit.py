@@ -157,8 +157,8 @@ def _run_epoch(fold: _Fold, epoch: int) -> None:
     fold.job.lock.check()
     fold.history.write(fold.job.paths.metrics)
     fold.observer.epoch_done(row)
-    is_last = epoch + 1 == fold.recipe.training.epochs or fold.history.should_stop(fold.recipe.training)
-    if fold.checkpoint.is_due(epoch_end=True) or is_last:
+    last = epoch + 1 == fold.recipe.training.epochs or fold.history.should_stop(fold.recipe.training)
+    if fold.checkpoint.is_due(epoch_end=True, last=last):
         fold.save()
 
 
@@ -244,7 +244,7 @@ def _predict_split(fold: _Fold, split: str, rows: ImageRows) -> NDArray[np.float
     def between_batches(images: int) -> None:
         fold.observer.predicted(images)
         if fold.job.pacing.stop.reason:
-            # What the last epoch left is saved already, and the weights in here may be those of another one.
+            # What the last epoch left was saved where it was worth it, and the weights here may be another one's.
             fold.stop(f"while {split} rows were predicted", save=False)
 
     return fold.predict(rows, between_batches)

@@ -7,6 +7,7 @@ import pytest
 
 from ensemble.errors import ArtefactError, StorageError
 from ensemble.files import (
+    append_line,
     atomic_write,
     locked,
     read_json,
@@ -47,6 +48,20 @@ def test_a_full_disk_is_one_error_that_names_the_file(tmp_path: Path) -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, limit)
     assert path.read_text() == "old"
     assert [entry.name for entry in tmp_path.iterdir()] == ["a.txt"]
+
+
+def test_a_line_is_appended_whole_or_not_at_all(tmp_path: Path) -> None:
+    path = tmp_path / "train.log"
+    append_line(path, "first")
+    limit = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10, limit[1]))
+    try:
+        with pytest.raises(StorageError, match=r"train\.log: it cannot be written \(No space left on device\)"):
+            append_line(path, "the second")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limit)
+    append_line(path, "third")
+    assert path.read_text() == "first\nthird\n"
 
 
 def test_a_place_that_cannot_be_written_to_is_one_error(tmp_path: Path) -> None:

@@ -78,6 +78,16 @@ def test_another_size_file_or_set_is_another_cache(tmp_path, root):
     assert changed.images[changed.rows_of(["a.png"])][0, 0, 0] == 99
 
 
+def test_files_that_agree_in_name_length_and_time_are_told_apart_by_their_contents(tmp_path, root):
+    other = tmp_path / "other"
+    (other / "p").mkdir(parents=True)
+    for folder, grey in ((root, 10), (other, 11)):
+        cv2.imwrite(str(folder / "a.bmp"), np.full((12, 8), grey, np.uint8))
+        os.utime(folder / "a.bmp", (1, 1))
+    first, second = (_build(tmp_path / "cache", folder, ["a.bmp"]) for folder in (root, other))
+    assert (first.images[0, 0, 0], second.images[0, 0, 0]) == (10, 11)
+
+
 def test_the_place_of_the_dataset_does_not_matter(tmp_path, root):
     first = _build(tmp_path / "cache", root)
     root.rename(tmp_path / "moved")
