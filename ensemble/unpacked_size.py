@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zipfile
+from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,8 +18,12 @@ MAX_CELLS = 2**29
 """Rows times columns of a Parquet table: as many, in 4 GiB."""
 
 
-def check_npz_size(path: Path) -> None:
+def check_npz_size(path: Path, *, only: Collection[str] | None = None) -> None:
     """Look at the directory of an ``.npz`` file; what it says cannot be exceeded while an array is read.
+
+    Args:
+        path: The file.
+        only: These members, e.g. ``train_labels.npy``; None: all.
 
     Raises:
         DataError: An array has more than ``MAX_ARRAY_BYTES``.
@@ -27,7 +32,7 @@ def check_npz_size(path: Path) -> None:
     """
     with zipfile.ZipFile(path) as archive:
         for member in archive.infolist():
-            if member.file_size > MAX_ARRAY_BYTES:
+            if (only is None or member.filename in only) and member.file_size > MAX_ARRAY_BYTES:
                 raise DataError(
                     f"{path}: expected arrays of at most {MAX_ARRAY_BYTES:,} bytes, {member.filename!r} unpacks to "
                     f"{member.file_size:,}. It was not unpacked. Divide the file if it really is so large"
