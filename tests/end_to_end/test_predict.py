@@ -181,7 +181,7 @@ def test_a_member_that_was_trained_again_is_refused(world: Path, tmp_path: Path)
     content["member_tables_sha256"]["small"]["oof"] = "0" * 64
     write_json(summary, content)
     with pytest.raises(ArtefactError, match="not the table that the blend was made of"):
-        run(tmp_path, world / "phantoms" / "images", tmp_path / "out.csv")
+        run(tmp_path, world / "phantoms" / "images", tmp_path / "none.csv")
 
 
 def test_a_blend_is_found_from_within_its_folder(
