@@ -47,8 +47,9 @@ def read_whole(args: argparse.Namespace, recipe: Recipe) -> Dataset:
         EnsembleError: It cannot be read, or nothing says where it lies.
     """
     from ensemble.dataset import read_dataset
+    from ensemble.dataset.medmnist import unpacked
 
-    path = _data_path(args, recipe)
+    path = unpacked(_data_path(args, recipe), args.runs)
     _refuse_cache_in(path, args.cache)
     return read_dataset(path)
 

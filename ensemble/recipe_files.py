@@ -11,6 +11,7 @@ from typing import NamedTuple
 from ensemble.errors import RecipeError
 
 _PACKAGE = Path(__file__).resolve().parent
+_SPACES = "spaces"  # search spaces, which are no recipes
 _PLACES = (_PACKAGE / "_recipes", _PACKAGE.parent / "recipes")
 
 
@@ -48,7 +49,10 @@ def recipes_folder() -> Path:
 def list_recipes() -> list[RecipeFile]:
     """All recipes, by name; those in sub-folders last."""
     folder = recipes_folder()
-    paths = sorted(folder.rglob("*.yaml"), key=lambda path: (len(path.parts), path))
+    paths = sorted(
+        (path for path in folder.rglob("*.yaml") if path.parent.name != _SPACES),
+        key=lambda path: (len(path.parts), path),
+    )
     return [RecipeFile(path.relative_to(folder).with_suffix("").as_posix(), path, _title(path)) for path in paths]
 
 

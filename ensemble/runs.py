@@ -8,6 +8,7 @@
     runs/<dataset>/<member>/recipe.yaml, {oof,holdout,test}.parquet
     runs/<dataset>/<member>/fold_0/          checkpoint.pt model.safetensors metrics.csv train.log *.parquet run.json
     runs/<dataset>/blends/<name>/            blend.json, {oof,holdout,test}.parquet, the Optuna journal, predictions/
+    runs/<dataset>/tuning/<study>/           study.journal, trials.csv, best.yaml
     runs/<dataset>/schedule.json, logs/                   how `run` divides the machine; what its trainings print
     runs/<dataset>/comparison/               comparison.md, comparison.csv, comparison_{pairs,without}.csv
     <out>/                                   likewise, of tables from anywhere; and submission.csv, folds.csv
@@ -27,7 +28,7 @@ from ensemble.files import folder_name
 
 SPLITS = ("oof", "holdout", "test")
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+\-]*")
-_RESERVED = frozenset({"cache", "blends", "comparison", "logs"})
+_RESERVED = frozenset({"cache", "blends", "comparison", "logs", "tuning"})
 
 
 def check_name(name: str, what: str) -> str:
@@ -255,6 +256,10 @@ class DatasetRuns:
     def blend(self, name: str) -> BlendPaths:
         """The blend called ``name``."""
         return BlendPaths(self.folder / "blends" / check_name(name, "the blend name"))
+
+    def tuning(self, study: str) -> Path:
+        """The folder of the search called ``study``."""
+        return self.folder / "tuning" / check_name(study, "the study name")
 
     @property
     def comparison(self) -> ComparisonPaths:

@@ -48,7 +48,7 @@ def build_parser() -> argparse.ArgumentParser:
 def add_shared(group: argparse._ActionsContainer) -> None:
     """What ``train`` and ``run`` have in common: where things lie, what a recipe is changed by, and how it is run."""
     group.add_argument(
-        "--data", type=Path, metavar="DIR", help="the dataset's folder (default: the recipe's data.path)"
+        "--data", type=Path, metavar="DIR", help="the dataset's folder, or a MedMNIST file (default: data.path)"
     )
     group.add_argument(
         "--runs", type=Path, default=Path("runs"), metavar="DIR", help="where results go (default: runs)"
@@ -69,7 +69,7 @@ def add_shared(group: argparse._ActionsContainer) -> None:
     )
     group.add_argument("--seed", type=int, metavar="N", help="instead of the recipe's seed")
     group.add_argument(
-        "--time-limit", type=_duration, metavar="TIME", help="stop before it, e.g. 9h, 90m, 1h30m; exit code 75"
+        "--time-limit", type=duration, metavar="TIME", help="stop before it, e.g. 9h, 90m, 1h30m; exit code 75"
     )
     group.add_argument(
         "--checkpoint-seconds",
@@ -102,8 +102,11 @@ def positive(text: str) -> int:
     return number
 
 
-def _duration(text: str) -> int:
-    """Argparse makes a usage error of the refusal, but hides what a plain ValueError says."""
+def duration(text: str) -> int:
+    """The value of ``--time-limit``, in seconds.
+
+    Argparse makes a usage error of the refusal, but hides what a plain ValueError says.
+    """
     try:
         return duration_seconds(text)
     except ValueError as error:
