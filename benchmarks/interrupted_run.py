@@ -4,10 +4,10 @@
 
     python benchmarks/interrupted_run.py DATASET OUT [--groups 12] [--rows 20] [--test 200] [--seed 0]
 
-DATASET is a folder with ``train_labels.csv``, ``train_groups.csv``, ``sample_submission.csv`` and ``images/``; a part
-of it, of the first groups and test rows, becomes a dataset of its own in OUT. ``run`` with three recipes and three folds
-goes through once undisturbed. Then again elsewhere: it is sent SIGTERM at a random moment, started again, killed
-(``kill -9``) at a random moment, and started again to the end.
+DATASET is a folder with ``train_labels.csv``, ``train_groups.csv``, ``sample_submission.csv`` and ``images/``; a
+part of it, of the first groups and test rows, becomes a dataset of its own in OUT. ``run`` with three recipes and
+three folds goes through once undisturbed. Then again elsewhere: it is sent SIGTERM at a random moment, started
+again, killed (``kill -9``) at a random moment, and started again to the end.
 """
 
 from __future__ import annotations
