@@ -1,8 +1,14 @@
-"""How much a compressed table unpacks to, asked before it is unpacked: a small file can fill any memory."""
+"""How much a compressed table unpacks to, asked before it is unpacked: a small file can fill any memory.
+
+And what NumPy raises on damaged files of its own, which it nowhere says.
+"""
 
 from __future__ import annotations
 
+import struct
+import tokenize
 import zipfile
+import zlib
 from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,6 +18,11 @@ from ensemble.errors import DataError
 if TYPE_CHECKING:
     from pyarrow.parquet import FileMetaData
 
+NUMPY_DAMAGE = (
+    *(OSError, ValueError, EOFError, TypeError, SyntaxError, ArithmeticError, LookupError, RecursionError, MemoryError),
+    *(NotImplementedError, RuntimeError, tokenize.TokenError, struct.error, zipfile.BadZipFile, zlib.error),
+)
+"""As found by damaging some thousands of ``.npy`` and ``.npz`` files."""
 MAX_ARRAY_BYTES = 2**32 - 2**28
 """Of one array of an ``.npz`` file: 10 million rows of 50 classes as float64."""
 MAX_CELLS = 2**29

@@ -16,7 +16,6 @@ from __future__ import annotations
 import hashlib
 import shutil
 import zipfile
-import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO, Any
@@ -27,14 +26,12 @@ from numpy.typing import NDArray
 
 from ensemble.errors import DataError, StorageError
 from ensemble.files import locked, storage_errors
-from ensemble.unpacked_size import check_npz_size
+from ensemble.unpacked_size import NUMPY_DAMAGE, check_npz_size
 from ensemble.yaml_text import dump_yaml
 
 _VERSION = 1
 _SPLITS = {"train": "train_labels.csv", "val": "val_labels.csv", "test": "test_labels.csv"}
 _MOST_CLASSES = 1000
-# What NumPy and zipfile raise on damaged files.
-_UNREADABLE = (ValueError, OSError, EOFError, KeyError, NotImplementedError, zipfile.BadZipFile, zlib.error)
 
 
 def unpacked(path: Path, runs: Path) -> Path:
@@ -86,7 +83,7 @@ def _unpack(path: Path, folder: Path) -> None:
                 ):
                     with storage_errors(folder):
                         np.save(folder / "images" / f"{image_id}.npy", image)
-    except _UNREADABLE as error:
+    except NUMPY_DAMAGE as error:
         if isinstance(error, OSError) and error.filename is not None and Path(error.filename) != path:
             raise
         raise DataError(f"{path}: expected an .npz file of plain arrays, but it cannot be read ({error})") from error
