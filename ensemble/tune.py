@@ -215,8 +215,17 @@ def _write(args: argparse.Namespace, study: SharedStudy, folder: Path, console: 
             best = max(complete, key=lambda one: (one.value or 0.0, -one.number))
             overrides = [*args.overrides, *best.overrides]
             write_text(folder / "best.yaml", dump_recipe(load_recipe(args.recipe, overrides), overrides))
-    print_best(console, trials, folder)
+    print_best(console, trials, folder, step=_next_step(args, folder))
     return bool(complete)
+
+
+def _next_step(args: argparse.Namespace, folder: Path) -> str:
+    """The training that the search was for, so that it can be pasted."""
+    import shlex
+
+    words: list[object] = ["--all-folds", "--name", f"{folder.name}_tuned", "--runs", args.runs]
+    words += [] if args.data is None else ["--data", args.data]
+    return f"python -m ensemble.train {shlex.join(map(str, [folder / 'best.yaml', *words]))}"
 
 
 if __name__ == "__main__":
