@@ -43,7 +43,9 @@ def build_parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("recipe", type=Path, metavar="RECIPE", help="the recipe to start from")
-    parser.add_argument("--space", type=Path, required=True, metavar="FILE", help="YAML: keys with ranges or choices")
+    parser.add_argument(
+        "--space", type=Path, required=True, metavar="FILE", help="YAML: keys with ranges or choices; or basic"
+    )
     parser.add_argument("--trials", type=whole_number, default=50, metavar="N", help="of the whole study (default: 50)")
     parser.add_argument(
         "--fold", type=whole_number, default=0, metavar="K", help="never seen by the search (default: 0)"
@@ -94,11 +96,12 @@ def _tune(args: argparse.Namespace, stop: StopRequest) -> int:
     from ensemble.errors import RecipeError
     from ensemble.recipe import load_recipe
     from ensemble.recipe.space import read_space
+    from ensemble.recipe_files import space_file
     from ensemble.report.tuning import print_trial
 
     console = Console(highlight=False, soft_wrap=True)
     recipe = load_recipe(args.recipe, args.overrides)
-    parameters = read_space(args.space, args.recipe, args.overrides)
+    parameters = read_space(space_file(args.space), args.recipe, args.overrides)
     path = args.data or recipe.data.path
     if path is None:
         raise RecipeError(f"{args.recipe}: data.path is not set. Set it, or give --data DIR")
@@ -215,8 +218,17 @@ def _write(args: argparse.Namespace, study: SharedStudy, folder: Path, console: 
             best = max(complete, key=lambda one: (one.value or 0.0, -one.number))
             overrides = [*args.overrides, *best.overrides]
             write_text(folder / "best.yaml", dump_recipe(load_recipe(args.recipe, overrides), overrides))
-    print_best(console, trials, folder)
+    print_best(console, trials, folder, step=_next_step(args, folder))
     return bool(complete)
+
+
+def _next_step(args: argparse.Namespace, folder: Path) -> str:
+    """The training that the search was for, so that it can be pasted."""
+    import shlex
+
+    words: list[object] = ["--all-folds", "--name", f"{folder.name}_tuned", "--runs", args.runs]
+    words += [] if args.data is None else ["--data", args.data]
+    return f"python -m ensemble.train {shlex.join(map(str, [folder / 'best.yaml', *words]))}"
 
 
 if __name__ == "__main__":

@@ -28,8 +28,8 @@ def _line(trial: TriedTrial) -> str:
     return f"trial {trial.number:>3}{again}  {trial.state:<8}  {value}  {trial.steps:>3} epochs  {settings}{why}"
 
 
-def print_best(console: Console, trials: Sequence[TriedTrial], folder: Path) -> None:
-    """The best trials, how the others ended, and what to do with the result."""
+def print_best(console: Console, trials: Sequence[TriedTrial], folder: Path, *, step: str) -> None:
+    """The best trials, how the others ended, and ``step``, what to do with the result."""
     states = Counter(trial.state for trial in trials)
     counts = ", ".join(f"{count} {state}" for state, count in states.most_common())
     complete = [trial for trial in trials if trial.state == "complete" and trial.value is not None]
@@ -46,9 +46,7 @@ def print_best(console: Console, trials: Sequence[TriedTrial], folder: Path) -> 
     )
     console.print(f"recipe  {folder / 'best.yaml'}", markup=False)
     console.print(f"table   {folder / 'trials.csv'}", markup=False)
-    console.print(
-        f"next: python -m ensemble.train {folder / 'best.yaml'} --all-folds --name {folder.name}_tuned", markup=False
-    )
+    console.print(f"next: {step}", markup=False)
 
 
 def trials_csv(trials: Sequence[TriedTrial]) -> str:
