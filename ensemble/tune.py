@@ -93,6 +93,7 @@ def _tune(args: argparse.Namespace, stop: StopRequest) -> int:
     from rich.console import Console
 
     from ensemble.dataset import read_dataset
+    from ensemble.dataset.medmnist import unpacked
     from ensemble.errors import RecipeError
     from ensemble.recipe import load_recipe
     from ensemble.recipe.space import read_space
@@ -105,7 +106,7 @@ def _tune(args: argparse.Namespace, stop: StopRequest) -> int:
     path = args.data or recipe.data.path
     if path is None:
         raise RecipeError(f"{args.recipe}: data.path is not set. Set it, or give --data DIR")
-    rows, runs = _rows(args, recipe, read_dataset(path))
+    rows, runs = _rows(args, recipe, read_dataset(unpacked(path, args.runs)))
     folder = runs.tuning(args.study or args.recipe.stem)
     runner = _runner(args, rows, runs, stop)
     study = _study(args, recipe, parameters, rows=rows, folder=folder)
