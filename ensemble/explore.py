@@ -59,9 +59,9 @@ def build_parser() -> argparse.ArgumentParser:
 
 def main(argv: Sequence[str]) -> int:
     """Parse, look, print."""
+    args = build_parser().parse_args(argv)
     from ensemble.dataset.medmnist import unpacked
 
-    args = build_parser().parse_args(argv)
     args.folder = unpacked(args.folder, args.runs)
     return _check(args) if args.check else _explore(args)
 

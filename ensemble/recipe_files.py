@@ -56,6 +56,12 @@ def list_recipes() -> list[RecipeFile]:
     return [RecipeFile(path.relative_to(folder).with_suffix("").as_posix(), path, _title(path)) for path in paths]
 
 
+def space_file(space: Path) -> Path:
+    """The search space that a user means: a file, or by its bare name one that comes with the package."""
+    shipped = recipes_folder() / _SPACES / f"{space}.yaml"
+    return shipped if not space.exists() and len(space.parts) == 1 and shipped.exists() else space
+
+
 def _title(path: Path) -> str:
     """The first comment line, without its mark."""
     lines = path.read_text(encoding="utf-8").splitlines()

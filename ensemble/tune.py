@@ -43,7 +43,9 @@ def build_parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("recipe", type=Path, metavar="RECIPE", help="the recipe to start from")
-    parser.add_argument("--space", type=Path, required=True, metavar="FILE", help="YAML: keys with ranges or choices")
+    parser.add_argument(
+        "--space", type=Path, required=True, metavar="FILE", help="YAML: keys with ranges or choices; or basic"
+    )
     parser.add_argument("--trials", type=whole_number, default=50, metavar="N", help="of the whole study (default: 50)")
     parser.add_argument(
         "--fold", type=whole_number, default=0, metavar="K", help="never seen by the search (default: 0)"
@@ -91,18 +93,20 @@ def _tune(args: argparse.Namespace, stop: StopRequest) -> int:
     from rich.console import Console
 
     from ensemble.dataset import read_dataset
+    from ensemble.dataset.medmnist import unpacked
     from ensemble.errors import RecipeError
     from ensemble.recipe import load_recipe
     from ensemble.recipe.space import read_space
+    from ensemble.recipe_files import space_file
     from ensemble.report.tuning import print_trial
 
     console = Console(highlight=False, soft_wrap=True)
     recipe = load_recipe(args.recipe, args.overrides)
-    parameters = read_space(args.space, args.recipe, args.overrides)
+    parameters = read_space(space_file(args.space), args.recipe, args.overrides)
     path = args.data or recipe.data.path
     if path is None:
         raise RecipeError(f"{args.recipe}: data.path is not set. Set it, or give --data DIR")
-    rows, runs = _rows(args, recipe, read_dataset(path))
+    rows, runs = _rows(args, recipe, read_dataset(unpacked(path, args.runs)))
     folder = runs.tuning(args.study or args.recipe.stem)
     runner = _runner(args, rows, runs, stop)
     study = _study(args, recipe, parameters, rows=rows, folder=folder)

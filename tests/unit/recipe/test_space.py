@@ -9,7 +9,7 @@ import pytest
 from ensemble.errors import RecipeError
 from ensemble.recipe import load_recipe
 from ensemble.recipe.space import Parameter, read_space, start_values
-from ensemble.recipe_files import list_recipes, recipes_folder
+from ensemble.recipe_files import list_recipes, recipes_folder, space_file
 
 RECIPE = "model: {name: cnn2}\noptimizer: {lr: 1e-3}\ntraining: {batch_size: 24, ema_decay: 0.9}\n"
 
@@ -64,5 +64,7 @@ def test_wrong_spaces_are_refused_with_their_lines(text: str, message: str, tmp_
 
 @pytest.mark.parametrize("space", sorted((recipes_folder() / "spaces").glob("*.yaml")), ids=lambda path: path.stem)
 def test_the_spaces_of_the_package_fit_its_recipes(space: Path) -> None:
+    assert space_file(Path(space.stem)) == space
+    assert space_file(space) == space
     assert not any("spaces" in recipe.name for recipe in list_recipes())
     assert read_space(space, recipes_folder() / "resnet18.yaml")
