@@ -51,10 +51,11 @@ class Option:
 
 def options(args: argparse.Namespace) -> list[Option]:
     network = "demo/resnet18" if args.quick else "resnet18"
+    inner = 0.34 if args.quick else 0.1  # a few groups cannot be divided more finely
     steps = "[{until: 0.5, size: 0.5}, {until: 0.75, size: 0.67}]"
     found = [
         Option("progressive", f"training.progressive={steps}", network),
-        Option("early_stopping", "training.early_stopping={patience_epochs: 2}", network),
+        Option("early_stopping", f"training.early_stopping={{patience_epochs: 2, inner_fraction: {inner}}}", network),
     ]
     if args.weights:
         # A third of the images' side would leave a map of one pixel: this network was made for 224 px.

@@ -204,7 +204,8 @@ def train_plain(member: PlainMember, out: Path) -> None:
     from ensemble.command import share_cores
 
     share_cores()  # the plain loop shall not suffer from threads that spin while they wait
-    from ensemble.tables import number_column, read_table
+    from ensemble.field_values import number_column
+    from ensemble.tables import read_table
 
     labels_table, folds_table = read_table(member.data / "train_labels.csv"), read_table(member.folds)
     ids = labels_table.column("id")

@@ -40,6 +40,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--out", type=Path, metavar="FILE", help="the decisions (default: predictions/IMAGES.csv in the blend's folder)"
     )
+    parser.add_argument("--overwrite", action="store_true", help="replace what is there under that name")
     parser.add_argument("--probabilities", action="store_true", help="write NAME.probabilities.csv as well")
     parser.add_argument("--tta", choices=("hflip",), help="average each image with its mirror image")
     parser.add_argument("--images", type=Path, metavar="DIR", help="where a CSV's images lie (default: beside it)")
@@ -61,7 +62,7 @@ def main(argv: Sequence[str]) -> int:
     console = Console(highlight=False, soft_wrap=True)
     blend = read_blend(args.blend)
     out = args.out or blend.paths.predictions(args.source.resolve().stem)
-    check_output(out, args.source)
+    check_output(out, args.source, probabilities=args.probabilities, overwrite=args.overwrite)
     images = find_images(args.source, blend.class_names, root=args.images)
     files = open_members(blend)
     _say_start(console, blend, files, images, tta=args.tta)

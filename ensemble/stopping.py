@@ -7,6 +7,7 @@ has not looked after some seconds, it is interrupted where it is; if that does n
 
 from __future__ import annotations
 
+import ctypes
 import os
 import re
 import signal
@@ -24,6 +25,7 @@ _PATIENCE_SECONDS = 10.0
 _RESERVE_FRACTION, _LEAST_RESERVE, _MOST_RESERVE = 0.1, 5.0, 30.0
 _SIGNALS = {signal.SIGINT: "Ctrl-C", signal.SIGTERM: "SIGTERM", signal.SIGALRM: "the time limit"}
 _DURATION = re.compile(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?")
+_PR_SET_PDEATHSIG = 1  # linux/prctl.h
 _LONGEST_SECONDS = 10 * 365 * 24 * 3600
 
 
@@ -101,6 +103,22 @@ def stop_signals(time_limit: float | None = None) -> Iterator[StopRequest]:
         signal.setitimer(signal.ITIMER_REAL, 0)
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def end_with_parent(number: signal.Signals) -> None:
+    """Let Linux send this process a signal when its parent ends, as ``kill -9`` gives nobody time to tell it.
+
+    To be called in a process that was just started. Elsewhere than on Linux it does nothing.
+
+    Args:
+        number: SIGKILL ends it whatever it does; SIGTERM lets it put things in order.
+    """
+    if not sys.platform.startswith("linux"):
+        return
+    parent = os.getppid()
+    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, number, 0, 0, 0)
+    if os.getppid() != parent:  # it died just before
+        os._exit(EXIT_UNFINISHED)
 
 
 def duration_seconds(text: str) -> int:

@@ -34,6 +34,7 @@ from ensemble.data.decode import ImageSource, Progress
 from ensemble.data.images import _PIXELS_VERSION, Pixels
 from ensemble.errors import ArtefactError, DataError, StorageError, first_few
 from ensemble.files import locked, read_json, storage_errors, sync_folder, write_json
+from ensemble.unpacked_size import NUMPY_DAMAGE
 
 CACHE_VERSION = 2
 _SAMPLED_FILES, _SAMPLED_BYTES = 16, 1 << 18
@@ -182,7 +183,7 @@ def open_cache(folder: Path) -> ImageCache:
     try:
         images = np.load(path, mmap_mode="r")
         size = path.stat().st_size
-    except (OSError, ValueError, EOFError) as error:
+    except NUMPY_DAMAGE as error:
         raise ArtefactError(f"{folder}: the image cache is damaged ({error}). Remove the folder") from error
     if not isinstance(sha256, str):
         raise ArtefactError(f"{folder}: the image cache is damaged: {FACTS} lacks its sha256. Remove the folder")

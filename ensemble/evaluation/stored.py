@@ -73,7 +73,8 @@ def read_blend(folder: Path) -> StoredBlend:
         ArtefactError: There is no blend, it is damaged or of a later release; or it is one of tables from anywhere,
             behind which there are no models.
     """
-    paths = BlendPaths(folder.parent if folder.name == "blend.json" else folder)
+    given = folder.parent if folder.name == "blend.json" else folder
+    paths = BlendPaths(given if given.parent.name == "blends" else given.resolve())  # the members lie beside it
     if not paths.summary.exists():
         raise ArtefactError(
             f"{paths.folder}: expected the folder of a blend with a {paths.summary.name} in it, found none. Make one "

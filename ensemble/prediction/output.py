@@ -22,17 +22,26 @@ def companion(out: Path, what: str) -> Path:
     return out.with_name(f"{out.stem}.{what}.csv")
 
 
-def check_output(out: Path, images: Path) -> None:
+def check_output(out: Path, images: Path, *, probabilities: bool, overwrite: bool) -> None:
     """Refuse a place where the decisions cannot go.
 
+    Args:
+        out: Of the decisions.
+        images: What is predicted.
+        probabilities: Whether these are written, too.
+        overwrite: Whether files that are there may be replaced.
+
     Raises:
-        DataError: It is a folder, no table by its name, or the table of ids itself.
+        DataError: It is a folder, no table by its name, the table of ids itself, or there already.
     """
     if out.suffix.lower() not in (".csv", ".txt") or out.is_dir():
         raise DataError(f"--out {out}: expected a file FOLDER/NAME.csv (or .txt)")
     if out.resolve() == images.resolve():
         raise DataError(f"--out {out}: this is the table of ids itself, which is only read. Give another name")
     check_folder(out.parent, "--out: the folder")
+    written = [out, companion(out, "probabilities")] if probabilities else [out]
+    if not overwrite and (there := [path for path in written if path.exists()]):
+        raise DataError(f"{there[0]} is there already. Give --overwrite to replace it, or another --out")
 
 
 class PredictionWriter:

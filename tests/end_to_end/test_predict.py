@@ -126,7 +126,9 @@ def test_images_that_cannot_be_read_are_listed_and_reported(
     assert "cannot be decoded" in listed[1][1]
     assert "missing" in listed[2][1]
     (tmp_path / "ids.csv").write_text("\n".join(lines[:5]) + "\n")
-    assert run(world, tmp_path / "ids.csv", tmp_path / "out.csv") == 0
+    with pytest.raises(DataError, match=r"out\.csv is there already\. Give --overwrite"):
+        run(world, tmp_path / "ids.csv", tmp_path / "out.csv")
+    assert run(world, tmp_path / "ids.csv", tmp_path / "out.csv", "--overwrite") == 0
     assert not (tmp_path / "out.unreadable.csv").exists()
 
 
@@ -179,7 +181,18 @@ def test_a_member_that_was_trained_again_is_refused(world: Path, tmp_path: Path)
     content["member_tables_sha256"]["small"]["oof"] = "0" * 64
     write_json(summary, content)
     with pytest.raises(ArtefactError, match="not the table that the blend was made of"):
-        run(tmp_path, world / "phantoms" / "images", tmp_path / "out.csv")
+        run(tmp_path, world / "phantoms" / "images", tmp_path / "none.csv")
+
+
+def test_a_blend_is_found_from_within_its_folder(
+    world: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copytree(world / "runs", tmp_path / "runs")
+    monkeypatch.chdir(blend_folder(tmp_path, "plain"))
+    image = next((world / "phantoms").rglob("*.png"))
+    assert predict.main([str(image), "--blend", "."]) == 0
+    assert Path("predictions", f"{image.stem}.csv").exists()
+    assert "predicted 1 of 1 images" in capsys.readouterr().out
 
 
 def test_blends_that_cannot_predict_are_refused(world: Path, tmp_path: Path) -> None:

@@ -107,7 +107,8 @@ def test_sigterm_saves_and_stops(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    for batch, where in ((2, "in epoch 1 of 2"), (5, "in epoch 2 of 2")):
+    # After the first update, after the last of the epoch, and after the first of the next.
+    for batch, where in ((2, "in epoch 1 of 2"), (3, "in epoch 1 of 2"), (2, "in epoch 2 of 2")):
         at_batch(monkeypatch, batch, lambda: os.kill(os.getpid(), signal.SIGTERM))
         assert run_command(lambda _argv: run_train(tmp_path, dataset)) == 75
         said = f"unfinished: stopped by SIGTERM, {where}; the same command goes on from there\n"

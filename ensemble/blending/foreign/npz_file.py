@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from ensemble.blending.foreign.table import OpenTable
 from ensemble.errors import DataError, first_few
 from ensemble.predictions import SCALES
-from ensemble.unpacked_size import check_npz_size
+from ensemble.unpacked_size import NUMPY_DAMAGE, check_npz_size
 
 
 def open_npz(path: Path) -> OpenTable:
@@ -55,7 +55,7 @@ def _read_npz(path: Path) -> dict[str, NDArray[Any]]:
         check_npz_size(path)
         with np.load(path, allow_pickle=False) as file:
             return {name: file[name] for name in wanted if name in file.files}
-    except (ValueError, OSError, EOFError, MemoryError, zipfile.BadZipFile) as error:
+    except NUMPY_DAMAGE as error:
         hint = (
             ". Arrays of Python objects are not read, for they could run code: save ids and class names as text, "
             "numpy.array(ids, dtype=str)"

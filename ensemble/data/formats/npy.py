@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from ensemble.data.formats.limits import check_size
 from ensemble.errors import DataError
+from ensemble.unpacked_size import NUMPY_DAMAGE
 
 MAGIC = b"\x93NUMPY"
 
@@ -27,7 +28,7 @@ def open_npy(path: Path) -> np.memmap[Any, Any]:
     try:
         array: np.memmap[Any, Any] = np.load(path, mmap_mode="r", allow_pickle=False)
         size = path.stat().st_size
-    except (OSError, ValueError, EOFError, OverflowError, TypeError, SyntaxError, MemoryError) as error:
+    except NUMPY_DAMAGE as error:
         said = str(error).splitlines()[0] if str(error) else type(error).__name__
         hint = ". Arrays of Python objects are not read, for they could run code" if "object" in said else ""
         raise DataError(

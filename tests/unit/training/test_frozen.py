@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+
 import pytest
 import torch
 from torch import nn
@@ -59,3 +61,29 @@ def test_without_epochs_everything_trains() -> None:
 def test_a_network_without_a_known_classifier_is_refused() -> None:
     with pytest.raises(RecipeError, match="does not say which of its layers is the classifier"):
         freeze_backbone(nn.Sequential(nn.Linear(2, 2)), epochs=1)
+
+
+def test_a_fold_goes_on_from_between_the_two_to_the_same_bits() -> None:
+    """The optimizer knows nothing of weights that stood still, neither before the stop nor after it."""
+
+    def begin() -> tuple[nn.Module, torch.optim.Optimizer]:
+        torch.manual_seed(0)
+        model = build_model("cnn2", num_classes=2, image_size=(16, 16))
+        return model, build_optimizer(model, "adamw", lr=1e-2, weight_decay=0.1, args={})
+
+    images = torch.randn(4, 1, 16, 16)
+    model, optimizer = begin()
+    backbone = freeze_backbone(model, epochs=1)
+    backbone.prepare(model, epoch=0)
+    step(model, optimizer, images)
+    stored = copy.deepcopy((model.state_dict(), optimizer.state_dict()))
+    backbone.prepare(model, epoch=1)
+    step(model, optimizer, images)
+
+    again, its_optimizer = begin()
+    again.load_state_dict(stored[0])
+    its_optimizer.load_state_dict(stored[1])
+    freeze_backbone(again, epochs=1).prepare(again, epoch=1)
+    step(again, its_optimizer, images)
+    for key, value in again.state_dict().items():
+        assert torch.equal(value, model.state_dict()[key]), key
