@@ -71,10 +71,10 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=3000)
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1])
     parser.add_argument("--epochs", type=int, default=8)
-    parser.add_argument("--quick", action="store_true", help="240 rows, one seed, four epochs of a narrow network")
+    parser.add_argument("--quick", action="store_true", help="900 rows, one seed, three epochs of a narrow network")
     args = parser.parse_args()
     if args.quick:
-        args.rows, args.seeds, args.epochs = 240, [0], 4
+        args.rows, args.seeds, args.epochs = 900, [0], 3
     with tempfile.TemporaryDirectory() as name:
         scratch = Path(name)
         n_rows = write_subset(args.folder, scratch / "part", rows=args.rows, n_folds=N_FOLDS, seed=0)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import logging
 import os
 from pathlib import Path
 from typing import Any
@@ -24,6 +26,9 @@ _PIXELS_VERSION = 2
 if "OPENCV_LOG_LEVEL" not in os.environ:
     cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
 
+_LOG = logging.getLogger("ensemble.data")
+_COLOURED = itertools.count()  # of a process: the first is named, thousands would say no more
+
 _EIGHT_TO_SIXTEEN = np.uint16(257)  # 255 * 257 = 65535: white stays white
 
 
@@ -32,7 +37,7 @@ def read_grey(path: Path) -> Pixels:
 
     - One channel is taken as it is; a palette is resolved first.
     - RGB that holds grey (R = G = B everywhere) gives that channel, unchanged.
-    - Colour gives its luma, 0.299 R + 0.587 G + 0.114 B, rounded.
+    - Colour gives its luma, 0.299 R + 0.587 G + 0.114 B, rounded; the first such file is named in a warning.
     - Alpha is composited over black: grey × alpha / maximum, rounded. Opaque alpha changes nothing.
 
     Orientation tags are not applied.
@@ -68,7 +73,9 @@ def to_grey(pixels: NDArray[Any], path: Path) -> Pixels:
     if pixels.shape[2] > 4:
         raise DataError(f"{path}: expected grey or RGB, with or without alpha, got {pixels.shape[2]} channels")
     *colours, alpha = cv2.split(pixels) if pixels.shape[2] in (2, 4) else (*cv2.split(pixels), None)
-    grey = _grey_of(colours)
+    grey, coloured = _grey_of(colours)
+    if coloured and next(_COLOURED) == 0:
+        _LOG.warning("%s holds colour, of which only the luma is used: 0.299 R + 0.587 G + 0.114 B", path)
     return grey if alpha is None else _over_black(grey, alpha)
 
 
@@ -113,13 +120,13 @@ def check_head(path: Path) -> None:
         raise DataError(f"{path}: the image file cannot be read ({error.strerror})") from error
 
 
-def _grey_of(colours: list[Pixels]) -> Pixels:
-    """One channel of one (grey), or of three in the order B, G, R."""
+def _grey_of(colours: list[Pixels]) -> tuple[Pixels, bool]:
+    """One channel of one (grey), or of three in the order B, G, R; and whether that loses colour."""
     first = colours[0]
     if all(np.array_equal(first, other) for other in colours[1:]):
-        return first
+        return first, False
     luma: NDArray[Any] = cv2.cvtColor(cv2.merge(colours), cv2.COLOR_BGR2GRAY)
-    return luma
+    return luma, True
 
 
 def _over_black(grey: Pixels, alpha: Pixels) -> Pixels:

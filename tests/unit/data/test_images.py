@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 import os
 import struct
 import subprocess
@@ -70,6 +71,16 @@ def test_colour_files_that_hold_grey_give_that_grey(png):
 def test_colour_gives_luma(png):
     red, green, blue = read_grey(png(RGB, bytes([255, 0, 0, 0, 255, 0, 0, 0, 255]), width=3))[0].tolist()
     assert [red, green, blue] == [round(255 * weight) for weight in (0.299, 0.587, 0.114)]
+
+
+def test_the_first_file_that_loses_colour_is_named(png, monkeypatch, caplog):
+    monkeypatch.setattr("ensemble.data.images._COLOURED", itertools.count())
+    read_grey(png(RGB, bytes([7, 7, 7]), width=1))
+    assert not caplog.records
+    for _ in range(2):
+        read_grey(png(RGB, bytes([255, 0, 0]), width=1))
+    (record,) = caplog.records
+    assert "image.png holds colour, of which only the luma is used" in record.getMessage()
 
 
 def test_alpha_is_composited_over_black(png):
