@@ -8,7 +8,7 @@ The real commands run on phantoms, each in a process of its own: ``train --all-f
 again with the cache there and nothing to train (``again``), and ``blend``. One thing grows at a time, in three steps:
 
     images   3,000  6,000  12,000     at 64 px, 3 folds; half as many again are holdout and test images
-    memory   3,000  6,000  12,000     the same at 224 px, one fold of timm's ``test_resnet``: 0.2 to 0.9 GiB of pixels
+    memory   3,000  6,000  12,000     the same at 224 px, one fold of timm's ``test_vit``: 0.2 to 0.9 GiB of pixels
     folds        3      5      10     of 3,000 images at 64 px
     pixels      64    128     224     on 1,000 images drawn at 224 px, 3 folds
     members      1      4      12     on 3,000 images at 16 px, 3 folds; their trainings are not shown
@@ -69,14 +69,14 @@ class Cost:
 
 AXES = {
     "images": [Setting(images=n) for n in (3000, 6000, 12000)],
-    "memory": [Setting(images=n, pixels=224, network="test_resnet") for n in (3000, 6000, 12000)],
+    "memory": [Setting(images=n, pixels=224, network="test_vit") for n in (3000, 6000, 12000)],
     "folds": [Setting(folds=n) for n in (3, 5, 10)],
     "pixels": [Setting(images=1000, pixels=n, drawn="origin") for n in (64, 128, 224)],
     "members": [Setting(pixels=16, members=n) for n in (1, 4, 12)],
 }
 QUICK = {
     "images": [Setting(images=n) for n in (200, 400, 800)],
-    "memory": [Setting(images=n, pixels=224, network="test_resnet") for n in (100, 200, 400)],
+    "memory": [Setting(images=n, pixels=224, network="test_vit") for n in (100, 200, 400)],
     "folds": [Setting(images=200, folds=n) for n in (2, 3, 4)],
     "pixels": [Setting(images=120, pixels=n, drawn="origin") for n in (32, 64, 96)],
     "members": [Setting(images=200, pixels=16, members=n) for n in (1, 2, 3)],
