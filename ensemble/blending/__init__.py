@@ -13,6 +13,7 @@ from ensemble.blending.mean import Mean, MeanLogits, MeanOfLogits, WeightedMean
 from ensemble.blending.members import Member, choose_members, read_member
 from ensemble.blending.ranks import MeanOfRanks, MeanRanks
 from ensemble.blending.registry import COMBINATIONS, combination_rule
+from ensemble.blending.row_order import rows_by_id
 from ensemble.blending.rules import Combination, CombinationRule
 from ensemble.blending.source import Source, open_source
 from ensemble.blending.stack import MemberStack, stack_members
@@ -47,6 +48,7 @@ __all__ = [
     "mean_of_probabilities",
     "open_source",
     "read_member",
+    "rows_by_id",
     "source_of_arrays",
     "source_of_tables",
     "stack_members",

@@ -43,18 +43,26 @@ def blend_scores(
         cross_fitted=metric.score(labels, fitted.decisions),
         in_sample=metric.score(labels, chain.decider(probabilities)),
         at_half=metric.score(labels, Decider(np.full(labels.shape[1], 0.5), chain.decider.label_rules)(probabilities)),
-        holdout=_holdout(source, wishes, chain, tables),
+        holdout=holdout_score(source, wishes, chain.decider, tables),
         cross_fitted_ci95=(whole.low, whole.high),
         test_interval95=_test_interval(source, rows, wishes, fitted=fitted, tables=tables),
     )
 
 
-def _holdout(
-    source: Source, wishes: BlendWishes, chain: FittedChain, tables: Mapping[str, PredictionTable]
+def holdout_score(
+    source: Source, wishes: BlendWishes, decider: Decider, tables: Mapping[str, PredictionTable]
 ) -> float | None:
+    """The metric on the holdout rows, which chose nothing; None without any.
+
+    Args:
+        source: Whose holdout there is.
+        wishes: The metric.
+        decider: Fitted on all training rows.
+        tables: By split, of what is scored.
+    """
     if source.holdout_labels is None or "holdout" not in tables:
         return None
-    return wishes.metric.score(source.holdout_labels, chain.decider(tables["holdout"].probabilities()))
+    return wishes.metric.score(source.holdout_labels, decider(tables["holdout"].probabilities()))
 
 
 def _test_interval(

@@ -14,6 +14,7 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,11 +52,19 @@ class ChosenChain(FittedChain):
 
 @dataclass(frozen=True, eq=False)
 class _Part:
-    """The rows of one fold, and a digest of all that a fit looks at."""
+    """The rows of one fold.
+
+    Attributes:
+        stack: What members say of them.
+        rows: Their labels, folds and groups.
+        digest: Of all that a fit looks at.
+        chance: Of labels and groups alone: what members are called, or in which order they come, draws nothing anew.
+    """
 
     stack: MemberStack
     rows: LabelledRows
     digest: str
+    chance: str
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,7 +125,7 @@ class AutoChain:
             by_part = list(pool.map(decide, parts))
         decisions = [np.concatenate([found[number][0] for found in by_part]) for number in range(len(rules))]
         seconds = [float(np.mean([found[number][1] for found in by_part])) for number in range(len(rules))]
-        rng = np.random.default_rng(derive_seed(self.seed, "gain", *(part.digest for part in parts)))
+        rng = np.random.default_rng(derive_seed(self.seed, "gain", *(part.chance for part in parts)))
         gain = PairedGain(self.metric, _rows_of(parts), rng)
         return _judge(rules, decisions, seconds, gain=gain)
 
@@ -126,10 +135,11 @@ class AutoChain:
         keys = [(role, chain.combine.name, *digests) for chain in chains]
         if any(key not in self._fits for key in keys):
             stack, rows = _stack_of(parts), _rows_of(parts)
+            seed = derive_seed(self.seed, *(part.chance for part in parts))
             for key, chain in zip(keys, chains, strict=True):
                 if key not in self._fits:
                     started = time.perf_counter()
-                    fitted = chain.fit(stack, rows, derive_seed(self.seed, *digests))
+                    fitted = chain.fit(stack, rows, seed)
                     self._fits[key] = _Fit(fitted, time.perf_counter() - started)
         return [self._fits[key] for key in keys]
 
@@ -172,11 +182,15 @@ def _parts(stack: MemberStack, rows: LabelledRows, *, seed: int) -> list[_Part]:
 
 
 def _part(stack: MemberStack, rows: LabelledRows) -> _Part:
+    return _Part(stack, rows, _digest(stack.logits, rows.labels, rows.groups), _digest(rows.labels, rows.groups))
+
+
+def _digest(*arrays: NDArray[Any] | None) -> str:
     digest = hashlib.sha256()
-    for array in (stack.logits, rows.labels, rows.groups):
+    for array in arrays:
         digest.update(b"-" if array is None else f"{array.dtype}{array.shape}".encode())
         digest.update(b"" if array is None else np.ascontiguousarray(array).view(np.uint8).data)
-    return _Part(stack, rows, digest.hexdigest())
+    return digest.hexdigest()
 
 
 def _stack_of(parts: Sequence[_Part]) -> MemberStack:

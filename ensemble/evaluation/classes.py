@@ -13,7 +13,7 @@ from ensemble.evaluation.rows import LabelledRows
 from ensemble.metrics import class_auroc, class_average_precision, class_f1, confusion_counts
 from ensemble.predictions import PredictionTable
 from ensemble.results import ClassResult
-from ensemble.thresholds import decide
+from ensemble.thresholds import Decider
 
 
 def class_results(
@@ -21,9 +21,9 @@ def class_results(
     rows: LabelledRows,
     *,
     fitted: CrossFit,
-    thresholds: NDArray[np.float64],
+    decider: Decider,
     tables: Mapping[str, PredictionTable],
-    test_thresholds: NDArray[np.float64] | None = None,
+    test_decisions: NDArray[np.bool_] | None = None,
 ) -> list[ClassResult]:
     """One result a class.
 
@@ -31,26 +31,26 @@ def class_results(
         class_names: C names.
         rows: The N training rows.
         fitted: The blend's cross-fitted decisions on them.
-        thresholds: Shape (C,), the final ones.
+        decider: The final one, fitted on all of them.
         tables: The blend's, by split.
-        test_thresholds: Shape (C,), those of the test rows; None: the final ones.
+        test_decisions: Shape (N of test, C), bool, as they will be sent; None without test rows.
     """
     counts = confusion_counts(rows.labels, fitted.decisions)
     intervals = f1_intervals(rows.labels, fitted.decisions, groups=rows.groups)
     probabilities = tables["oof"].probabilities()
-    in_sample_f1 = class_f1(rows.labels, decide(probabilities, thresholds))
+    in_sample_f1 = class_f1(rows.labels, decider(probabilities))
     auroc = class_auroc(rows.labels, probabilities)
     average_precision = class_average_precision(rows.labels, probabilities)
     positive_groups = rows.positive_groups()
     training_rates = np.where(counts.labelled > 0, counts.positives / np.maximum(counts.labelled, 1), np.nan)
-    test_rates = _test_rates(tables.get("test"), thresholds if test_thresholds is None else test_thresholds)
+    test_rates = _rates(test_decisions, len(class_names))
     return [
         ClassResult(
             name=name,
             labelled=int(counts.labelled[column]),
             positives=int(counts.positives[column]),
             positive_groups=int(positive_groups[column]),
-            threshold=float(thresholds[column]),
+            threshold=float(decider.thresholds[column]),
             fold_thresholds=tuple(fitted.thresholds[:, column].tolist()),
             tp=int(counts.true_positives[column]),
             fp=int(counts.false_positives[column]),
@@ -70,7 +70,7 @@ def class_results(
     ]
 
 
-def _test_rates(table: PredictionTable | None, thresholds: NDArray[np.float64]) -> list[float | None]:
-    if table is None or not len(table):
-        return [None] * len(thresholds)
-    return list(decide(table.probabilities(), thresholds).mean(axis=0).tolist())
+def _rates(decisions: NDArray[np.bool_] | None, n_classes: int) -> list[float | None]:
+    if decisions is None or not len(decisions):
+        return [None] * n_classes
+    return list(decisions.mean(axis=0).tolist())

@@ -12,7 +12,8 @@ from ensemble.arrays import checked_probabilities
 from ensemble.errors import FoldError
 from ensemble.evaluation.rows import LabelledRows
 from ensemble.seeds import derive_seed
-from ensemble.thresholds import ThresholdRule, decide
+from ensemble.thresholds import Decider, DecisionRule, ThresholdRule
+from ensemble.thresholds.decider import as_decider
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,8 +29,10 @@ class CrossFit:
     thresholds: NDArray[np.float64]
 
 
-def cross_fit(rule: ThresholdRule, probabilities: NDArray[Any], *, rows: LabelledRows, seed: int = 0) -> CrossFit:
-    """Decide on each fold by thresholds fitted on all others.
+def cross_fit(
+    rule: ThresholdRule | DecisionRule, probabilities: NDArray[Any], *, rows: LabelledRows, seed: int = 0
+) -> CrossFit:
+    """Decide on each fold by a rule fitted on all others.
 
     Score the pooled decisions once: a mean of per-fold F1 is noise for rare classes.
 
@@ -53,8 +56,9 @@ def cross_fit(rule: ThresholdRule, probabilities: NDArray[Any], *, rows: Labelle
         held_out = rows.folds == fold
         groups = None if rows.groups is None else rows.groups[~held_out]
         rng = np.random.default_rng(derive_seed(seed, "thresholds", "fold", fold))
-        thresholds[number] = rule.fit(rows.labels[~held_out], scores[~held_out], groups, rng)
-        decisions[held_out] = decide(scores[held_out], thresholds[number])
+        decider = as_decider(rule.fit(rows.labels[~held_out], scores[~held_out], groups, rng))
+        thresholds[number] = decider.thresholds
+        decisions[held_out] = decider(scores[held_out])
     return CrossFit(decisions, thresholds)
 
 
@@ -62,6 +66,13 @@ def fit_on_all(
     rule: ThresholdRule, probabilities: NDArray[Any], *, rows: LabelledRows, seed: int = 0
 ) -> NDArray[np.float64]:
     """The final thresholds, shape (C,), fitted on every row. Arguments and errors as for ``cross_fit``."""
+    return decider_on_all(rule, probabilities, rows=rows, seed=seed).thresholds
+
+
+def decider_on_all(
+    rule: ThresholdRule | DecisionRule, probabilities: NDArray[Any], *, rows: LabelledRows, seed: int = 0
+) -> Decider:
+    """The final way to decide, fitted on every row. Arguments and errors as for ``cross_fit``."""
     scores = checked_probabilities(probabilities, rows.labels.shape)
     rng = np.random.default_rng(derive_seed(seed, "thresholds", "all rows"))
-    return rule.fit(rows.labels, scores, rows.groups, rng)
+    return as_decider(rule.fit(rows.labels, scores, rows.groups, rng))

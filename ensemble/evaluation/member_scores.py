@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import numpy as np
 from numpy.typing import NDArray
 
 from ensemble.blending import Member, Source, mean_of_probabilities, uniform_weights
 from ensemble.blending.leave_one_out import means_without_each
-from ensemble.evaluation.crossfit import cross_fit, fit_on_all
+from ensemble.evaluation.blend_scores import holdout_score
+from ensemble.evaluation.crossfit import cross_fit, decider_on_all
 from ensemble.evaluation.likeness import error_correlations
 from ensemble.evaluation.rows import LabelledRows
 from ensemble.evaluation.wishes import BlendWishes
 from ensemble.predictions import PredictionTable
 from ensemble.results import Absence, Likeness, MemberResult, Scores
-from ensemble.thresholds import FixedThreshold, ThresholdRule, decide, rule_title, threshold_rule
+from ensemble.thresholds import Decider, DecisionRule, decision_rule, rule_title, threshold_rule
 
 _LARGE_CELLS = 3_000_000
 """Members x rows x classes from which on members are scored by the quickest rule, and likeness is left out."""
@@ -35,7 +34,7 @@ def member_results(
     name = "exact" if _is_large(source) else wishes.thresholds
     if wishes.thresholds == "optuna" or (wishes.metric.name == "sample_f1" and name == "auto"):
         name = "exact"
-    rule = threshold_rule(name, metric=wishes.metric)
+    rule = decision_rule(name, metric=wishes.metric, label_rules=wishes.label_rules(source.class_names))
     pairs = zip(source.members, weights.tolist(), strict=True)
     results = [
         MemberResult(member.name, weight, _scores(source, rows, wishes, rule, member), member.epoch_picked)
@@ -48,25 +47,17 @@ def _is_large(source: Source) -> bool:
     return len(source.members) * source.labels.size > _LARGE_CELLS
 
 
-def _scores(source: Source, rows: LabelledRows, wishes: BlendWishes, rule: ThresholdRule, member: Member) -> Scores:
+def _scores(source: Source, rows: LabelledRows, wishes: BlendWishes, rule: DecisionRule, member: Member) -> Scores:
     metric, labels = wishes.metric, rows.labels
     probabilities = member.tables["oof"].probabilities()
-    thresholds = fit_on_all(rule, probabilities, rows=rows, seed=wishes.seed)
-    fixed = fit_on_all(FixedThreshold(), probabilities, rows=rows)
+    decider = decider_on_all(rule, probabilities, rows=rows, seed=wishes.seed)
+    at_half = Decider(np.full(labels.shape[1], 0.5), decider.label_rules)
     return Scores(
         cross_fitted=metric.score(labels, cross_fit(rule, probabilities, rows=rows, seed=wishes.seed).decisions),
-        in_sample=metric.score(labels, decide(probabilities, thresholds)),
-        at_half=metric.score(labels, decide(probabilities, fixed)),
-        holdout=_holdout(source, wishes, member.tables, thresholds),
+        in_sample=metric.score(labels, decider(probabilities)),
+        at_half=metric.score(labels, at_half(probabilities)),
+        holdout=holdout_score(source, wishes, decider, member.tables),
     )
-
-
-def _holdout(
-    source: Source, wishes: BlendWishes, tables: Mapping[str, PredictionTable], thresholds: NDArray[np.float64]
-) -> float | None:
-    if source.holdout_labels is None or "holdout" not in tables:
-        return None
-    return wishes.metric.score(source.holdout_labels, decide(tables["holdout"].probabilities(), thresholds))
 
 
 def likeness_of(source: Source, rows: LabelledRows, wishes: BlendWishes) -> Likeness | None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from ensemble.blending import COMBINATIONS, MemberStack, Source, combination_rule, stack_members
+from ensemble.blending import COMBINATIONS, MemberStack, Source, combination_rule, rows_by_id, stack_members
 from ensemble.cores import one_blas_thread
 from ensemble.curves import ClassCurve
 from ensemble.evaluation.blend_scores import blend_scores
@@ -21,7 +21,7 @@ from ensemble.evaluation.curves import class_curves
 from ensemble.evaluation.member_scores import likeness_of, member_results
 from ensemble.evaluation.rows import LabelledRows
 from ensemble.evaluation.rules import blend_folds, candidates, try_rules
-from ensemble.evaluation.unlabelled import flag_for_test_rows, thresholds_for_test
+from ensemble.evaluation.unlabelled import decide_test_rows, flag_for_test_rows, thresholds_for_test
 from ensemble.evaluation.wishes import AUTO_NAME, BlendWishes, check_wishes
 from ensemble.oracle import oracle_macro_f1
 from ensemble.predictions import PredictionTable
@@ -69,12 +69,13 @@ class Scorecard:
         """Shape (N of test, C), in the order of the blended test table; None without test rows."""
         if "test" not in self.tables:
             return None
-        own, decider = self.test_thresholds, self.chain.decider
-        return (decider if own is None else replace(decider, thresholds=own))(self.tables["test"].probabilities())
+        return decide_test_rows(self.chain.decider, self.test_thresholds, self.tables["test"])
 
 
 def score_blend(source: Source, wishes: BlendWishes | None = None, *, paths: BlendPaths | None = None) -> Scorecard:
     """Combine the members, choose thresholds, and score all of it, choices included, on rows that chose nothing.
+
+    In which order the rows come changes nothing: everything is computed in the order of their ids.
 
     Args:
         source: Members and the rows they are scored on.
@@ -86,8 +87,16 @@ def score_blend(source: Source, wishes: BlendWishes | None = None, *, paths: Ble
     """
     wishes = wishes or BlendWishes()
     check_wishes(wishes)
+    ordered, place = rows_by_id(source)
     with one_blas_thread():
-        return _score_blend(source, wishes, paths)
+        card = _score_blend(ordered, wishes, paths)
+    return card if ordered is source else _in_order(card, place)
+
+
+def _in_order(card: Scorecard, place: NDArray[np.intp]) -> Scorecard:
+    """The card with its training rows in the order in which they were given; ``place`` as from ``rows_by_id``."""
+    found = replace(card.cross_fitted, decisions=card.cross_fitted.decisions[place])
+    return replace(card, tables={**card.tables, "oof": card.tables["oof"].rows(place)}, cross_fitted=found)
 
 
 def _score_blend(source: Source, wishes: BlendWishes, paths: BlendPaths | None) -> Scorecard:
@@ -109,9 +118,9 @@ def _score_blend(source: Source, wishes: BlendWishes, paths: BlendPaths | None) 
         source.class_names,
         rows,
         fitted=fitted,
-        thresholds=chain.thresholds,
+        decider=chain.decider,
         tables=tables,
-        test_thresholds=own,
+        test_decisions=decide_test_rows(chain.decider, own, tables["test"]) if "test" in tables else None,
     )
     members, by = member_results(source, rows, wishes, weights=chain.combination.weights)
     result = BlendResult(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +14,7 @@ from ensemble.evaluation.chain import FittedChain
 from ensemble.evaluation.mean_correction import match_fold_models, match_rates
 from ensemble.evaluation.wishes import BlendWishes
 from ensemble.predictions import PredictionTable
+from ensemble.thresholds import Decider
 
 
 def flag_for_test_rows(wishes: BlendWishes) -> str | None:
@@ -54,6 +56,17 @@ def thresholds_for_test(
         rates = np.where(labelled > 0, (labels == 1).sum(axis=0) / np.maximum(labelled, 1), np.nan)
         return match_rates(chain.thresholds, rates, scores)
     return match_fold_models(chain.thresholds, fold_model_probabilities(source, chain, "test"), scores)
+
+
+def decide_test_rows(decider: Decider, own: NDArray[np.float64] | None, table: PredictionTable) -> NDArray[np.bool_]:
+    """Decisions on the test rows, shape (N of test, C).
+
+    Args:
+        decider: Fitted on all training rows.
+        own: Shape (C,), as from ``thresholds_for_test``.
+        table: The blend's, of the test rows.
+    """
+    return (decider if own is None else replace(decider, thresholds=own))(table.probabilities())
 
 
 def fold_model_probabilities(source: Source, chain: FittedChain, split: str) -> NDArray[np.float64]:
