@@ -61,7 +61,10 @@ def watched_workers(loader: DataLoader[Made]) -> Iterator[Iterator[Made]]:
 
 
 def _ended(workers: Sequence[BaseProcess]) -> list[BaseProcess]:
-    wait([worker.sentinel for worker in workers], timeout=_ENDING_SECONDS)
+    ready = wait([worker.sentinel for worker in workers], timeout=_ENDING_SECONDS)
+    for worker in workers:
+        if worker.sentinel in ready:
+            worker.join(_ENDING_SECONDS)  # its files are closed, but only its parent's waiting gives its exit code
     return [worker for worker in workers if worker.exitcode is not None]
 
 
