@@ -6,8 +6,9 @@
 
 Every command runs as a process of its own, as a user starts it. A case passes if the process ends by itself within
 ``--limit`` seconds with the exit code that is expected (2 for what is refused, 0 for what is read right), its output
-holds the text that is expected, no traceback is shown, and no input file was changed. Prints a table of all cases: the
-command, the exit code and the first words that the user sees; then how many passed, tracebacks, hangs and changes.
+holds the text that is expected, no traceback is shown, no input file was changed, planted code did not run, and nothing
+outside the case's folder was read or written. Prints a table of all cases: the command, the exit code and the first
+words that the user sees; then how many passed, tracebacks, hangs, changes, and what was let in.
 Exit code 1 if a case did not pass.
 
 Cases stand in ``bad_inputs_cases``: modules with a tuple ``CASES``.
@@ -24,7 +25,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -33,6 +34,22 @@ from pathlib import Path
 import bad_inputs_cases
 
 ROOT = Path(__file__).resolve().parents[1]
+
+
+SECRET = "lies-outside-4711"  # noqa: S105 - planted, to be looked for
+"""Stands in files outside a case's folder: it must be in nothing that a command says or writes."""
+
+
+def outside(folder: Path) -> Path:
+    """A folder beside that of a case, which nothing may read or write. Made when it is first asked for."""
+    place = folder.parent / "outside"
+    place.mkdir(exist_ok=True)
+    return place
+
+
+def mark_of(folder: Path) -> Path:
+    """What planted code makes if it is run."""
+    return outside(folder) / "RAN"
 
 
 @dataclass(frozen=True)
@@ -88,13 +105,15 @@ def try_case(case: Case, *, limit: float) -> Outcome:
         limit: After so many seconds it hangs.
     """
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
+        folder = Path(name) / "work"
+        folder.mkdir()
         module, *args = case.make(folder)
-        before = _contents(folder)
+        before, beside = _contents(folder), _contents(outside(folder))
         started = time.perf_counter()
         exit_code, said = _run([sys.executable, "-m", f"ensemble.{module}", *args], folder, limit)
         seconds = time.perf_counter() - started
         changed = [file for file, digest in before.items() if _contents(folder).get(file) != digest]
+        let_in = _contents(outside(folder)) != beside or _leaked(folder, said, before)
     faults = []
     if exit_code is None:
         faults.append("hangs")
@@ -105,6 +124,8 @@ def try_case(case: Case, *, limit: float) -> Outcome:
     # Lines may be wrapped anywhere.
     if "".join(case.expect.split()) not in "".join(said.split()):
         faults.append(f"does not say {case.expect!r}")
+    if let_in:
+        faults.append("let in")
     if changed:
         faults.append(f"changed {', '.join(changed)}")
     said = said.replace(f"{folder}/", "")
@@ -121,6 +142,14 @@ def _run(command: Sequence[str], folder: Path, limit: float) -> tuple[int | None
     except subprocess.TimeoutExpired as error:
         return None, str(error.stderr or "")
     return done.returncode, done.stdout + done.stderr
+
+
+def _leaked(folder: Path, said: str, before: Collection[str]) -> bool:
+    """Whether what lies outside is in what was said, or in a file that was not there before."""
+    written = [
+        path for path in folder.rglob("*") if path.is_file() and path.relative_to(folder).as_posix() not in before
+    ]
+    return SECRET in said or any(SECRET.encode() in path.read_bytes() for path in written)
 
 
 def _contents(folder: Path) -> dict[str, str]:
@@ -147,6 +176,7 @@ def summary_of(outcomes: Sequence[Outcome]) -> str:
     counts = {
         "tracebacks": sum("traceback" in outcome.faults for outcome in outcomes),
         "hangs": sum("hangs" in outcome.faults for outcome in outcomes),
+        "let in": sum("let in" in outcome.faults for outcome in outcomes),
         "silent changes": sum(any(fault.startswith("changed") for fault in outcome.faults) for outcome in outcomes),
     }
     passed = sum(not outcome.faults for outcome in outcomes)

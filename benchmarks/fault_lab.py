@@ -63,7 +63,7 @@ class Lab:
 
     folder: Path
     epochs: int
-    checkpoint_seconds: int
+    checkpoint_seconds: int | None
     slowest_seconds: float = 0.0
 
     @property
@@ -83,7 +83,8 @@ class Lab:
         """Of the command; without ``more``, all folds."""
         settings = [f"training.epochs={self.epochs}", *SETTINGS]
         words = [str(ROOT / "recipes" / f"{member}.yaml"), "--data", str(self.data), "--runs", str(runs)]
-        words += ["--device", "cpu", "--checkpoint-seconds", str(self.checkpoint_seconds)]
+        words += ["--device", "cpu"]
+        words += [] if self.checkpoint_seconds is None else ["--checkpoint-seconds", str(self.checkpoint_seconds)]
         words += [word for setting in settings for word in ("--set", setting)]
         return [*words, *(more or ("--all-folds",))]
 

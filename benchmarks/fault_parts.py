@@ -56,7 +56,7 @@ def signals(lab: Lab, expected: Expected) -> None:
         print(f"  {name}: exit code {code} after {time.monotonic() - asked:.2f} s\n    {child.said()}")
         shown(runs)
         verdict(lab, child, runs, expected)
-    limit = 15
+    limit = 30
     runs = fresh(lab.folder / "stopped")
     child = lab.start("cnn2", runs, "--all-folds", "--time-limit", f"{limit}s", "--set", "training.epochs=1000")
     code = child.wait(2 * limit)
@@ -101,7 +101,7 @@ def disk(lab: Lab, expected: Expected) -> None:
     """Full at different moments: in the cache, the first checkpoint, a later file."""
     state = (member_folder(lab.folder / "undisturbed", "cnn2") / "fold_0" / "model.safetensors").stat().st_size / 2**20
     cache = sum(path.stat().st_size for path in (lab.folder / "undisturbed").rglob("images.npy")) / 2**20
-    for megabytes in (cache / 2, cache + 1, cache + 3 * state, cache + 6 * state, cache + 10 * state):
+    for megabytes in (cache / 2, cache + 1, *(cache + states * state for states in (3, 6, 7, 8, 10))):
         place = lab.folder / "small"
         with small_disk(place, megabytes) as mounted:
             runs = place / "runs"

@@ -22,10 +22,11 @@ from __future__ import annotations
 import argparse
 import json
 import random
+import shutil
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from fault_lab import MEMBERS, Lab, fresh, import_all, inventory, kill_hard, last_saved, member_folder, tables
@@ -77,23 +78,30 @@ def main() -> None:
 
 def undisturbed(lab: Lab) -> dict[str, dict[str, bytes]]:
     """The same commands with nothing in their way, and what checkpoints cost there."""
-    runs = fresh(lab.folder / "undisturbed")
     found = {}
     for member in MEMBERS:
-        child = lab.start(member, runs)
-        if child.wait() != 0:
-            raise SystemExit(f"{member} failed undisturbed: {child.said()}")
-        lab.slowest_seconds = max(lab.slowest_seconds, time.monotonic() - child.started)
+        for rare, name in ((replace(lab, checkpoint_seconds=None), "rare"), (lab, "undisturbed")):
+            runs = lab.folder / name
+            shutil.rmtree(member_folder(runs, member), ignore_errors=True)
+            child = rare.start(member, runs)
+            if child.wait() != 0:
+                raise SystemExit(f"{member} failed undisturbed: {child.said()}")
+            lab.slowest_seconds = max(lab.slowest_seconds, time.monotonic() - child.started)
+            print(f"undisturbed {member}: {cost(runs, member, rare.checkpoint_seconds)}", flush=True)
         found[member] = tables(runs, member)
-        facts = [json.loads(path.read_text()) for path in member_folder(runs, member).rglob("run.json")]
-        trained = sum(one["training_seconds"] for one in facts)
-        written, took = (sum(one[key] for one in facts) for key in ("checkpoints_written", "checkpoint_seconds"))
-        print(
-            f"undisturbed {member}: {trained:.1f} s of training, {written} checkpoints in {took:.2f} s: "
-            f"{took / (trained + took):.2%} of the time (--checkpoint-seconds {lab.checkpoint_seconds})",
-            flush=True,
-        )
     return found
+
+
+def cost(runs: Path, member: str, every: int | None) -> str:
+    """What its checkpoints took."""
+    facts = [json.loads(path.read_text()) for path in member_folder(runs, member).rglob("run.json")]
+    trained = sum(one["training_seconds"] for one in facts)
+    written, took = (sum(one[key] for one in facts) for key in ("checkpoints_written", "checkpoint_seconds"))
+    setting = "by default" if every is None else f"with --checkpoint-seconds {every}"
+    return (
+        f"{trained:.1f} s of training, {setting} {written} checkpoints in {took:.2f} s, {took / (trained + took):.2%} "
+        f"of the time, {took / max(1, written):.3f} s each"
+    )
 
 
 def kill_campaign(lab: Lab, expected: dict[str, dict[str, bytes]], *, kills: int, seed: int) -> None:

@@ -95,7 +95,7 @@ def measure(name: str, args: argparse.Namespace) -> dict[str, Any]:
     loader = loader_of(recipe, rows)
     torch.manual_seed(0)
     state, _ = build_state(recipe, hardware, n_classes=N_CLASSES, n_batches=len(loader))
-    settings = build_settings(recipe, rows, hardware)
+    settings = build_settings(recipe, rows, hardware, state.model)
     seconds = [train_one_epoch(state, loader, settings, epoch=epoch).seconds for epoch in range(args.steps + 1)]
     return {
         "parameters": sum(weight.numel() for weight in state.model.parameters()),

@@ -36,7 +36,7 @@ def build_parser() -> argparse.ArgumentParser:
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("folder", type=Path, metavar="DIR", help="the dataset's folder")
+    parser.add_argument("folder", type=Path, metavar="DIR", help="the dataset's folder, or a MedMNIST file (.npz)")
     parser.add_argument(
         "--check",
         action="store_true",
@@ -60,6 +60,9 @@ def build_parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str]) -> int:
     """Parse, look, print."""
     args = build_parser().parse_args(argv)
+    from ensemble.dataset.medmnist import unpacked
+
+    args.folder = unpacked(args.folder, args.runs)
     return _check(args) if args.check else _explore(args)
 
 

@@ -71,6 +71,20 @@ def storage_errors(path: Path) -> Iterator[None]:
         ) from error
 
 
+def append_line(path: Path, line: str) -> None:
+    """Add a line of text to a file, which may be missing; all of it or, where the disk is full, nothing.
+
+    Raises:
+        StorageError: The disk is full, read-only or gone.
+    """
+    with storage_errors(path), path.open("ab", buffering=0) as stream:
+        before = stream.seek(0, os.SEEK_END)
+        content = f"{line}\n".encode()
+        if stream.write(content) != len(content):
+            stream.truncate(before)
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
 def remove_leftovers(folder: Path) -> None:
     """Remove the temporary files of writers that were killed. To be called under the lock of ``folder``."""
     for left in folder.glob(".*.tmp"):

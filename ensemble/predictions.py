@@ -20,6 +20,7 @@ from scipy.special import expit
 from ensemble.errors import AlignmentError, ArtefactError, first_few
 from ensemble.files import atomic_write
 from ensemble.prediction_checks import column_problems, head_of
+from ensemble.unpacked_size import check_parquet_size
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -114,6 +115,7 @@ def read_predictions(path: Path) -> PredictionTable:
     import pyarrow.parquet as pq  # noqa: PLC0415
 
     try:
+        check_parquet_size(path, pq.read_metadata(path))
         arrow = pq.read_table(path)
     except FileNotFoundError as error:
         raise ArtefactError(f"{path}: the prediction table is missing") from error

@@ -11,6 +11,7 @@ from typing import NamedTuple
 from ensemble.errors import RecipeError
 
 _PACKAGE = Path(__file__).resolve().parent
+_SPACES = "spaces"  # search spaces, which are no recipes
 _PLACES = (_PACKAGE / "_recipes", _PACKAGE.parent / "recipes")
 
 
@@ -48,8 +49,17 @@ def recipes_folder() -> Path:
 def list_recipes() -> list[RecipeFile]:
     """All recipes, by name; those in sub-folders last."""
     folder = recipes_folder()
-    paths = sorted(folder.rglob("*.yaml"), key=lambda path: (len(path.parts), path))
+    paths = sorted(
+        (path for path in folder.rglob("*.yaml") if path.parent.name != _SPACES),
+        key=lambda path: (len(path.parts), path),
+    )
     return [RecipeFile(path.relative_to(folder).with_suffix("").as_posix(), path, _title(path)) for path in paths]
+
+
+def space_file(space: Path) -> Path:
+    """The search space that a user means: a file, or by its bare name one that comes with the package."""
+    shipped = recipes_folder() / _SPACES / f"{space}.yaml"
+    return shipped if not space.exists() and len(space.parts) == 1 and shipped.exists() else space
 
 
 def _title(path: Path) -> str:

@@ -7,7 +7,9 @@
     runs/<dataset>/cache/<hash>/
     runs/<dataset>/<member>/recipe.yaml, {oof,holdout,test}.parquet
     runs/<dataset>/<member>/fold_0/          checkpoint.pt model.safetensors metrics.csv train.log *.parquet run.json
-    runs/<dataset>/blends/<name>/            blend.json, {oof,holdout,test}.parquet, the Optuna journal
+    runs/<dataset>/blends/<name>/            blend.json, {oof,holdout,test}.parquet, the Optuna journal, predictions/
+    runs/<dataset>/tuning/<study>/           study.journal, trials.csv, best.yaml
+    runs/<dataset>/schedule.json, logs/                   how `run` divides the machine; what its trainings print
     runs/<dataset>/comparison/               comparison.md, comparison.csv, comparison_{pairs,without}.csv
     <out>/                                   likewise, of tables from anywhere; and submission.csv, folds.csv
     submissions/<name>.csv, <name>.json
@@ -26,7 +28,7 @@ from ensemble.files import folder_name
 
 SPLITS = ("oof", "holdout", "test")
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+\-]*")
-_RESERVED = frozenset({"cache", "blends", "comparison"})
+_RESERVED = frozenset({"cache", "blends", "comparison", "logs", "tuning"})
 
 
 def check_name(name: str, what: str) -> str:
@@ -149,6 +151,15 @@ class BlendPaths:
         return self.folder / "report.html"
 
     @property
+    def ranks(self) -> Path:
+        """The members' distributions, of a blend of ranks."""
+        return self.folder / "ranks.safetensors"
+
+    def predictions(self, name: str) -> Path:
+        """The decisions on other images, where nothing else was asked for."""
+        return self.folder / "predictions" / f"{folder_name(name)}.csv"
+
+    @property
     def lock(self) -> Path:
         """Held while a blend of tables from anywhere is written; marks the folder as ours."""
         return self.folder / ".lock"
@@ -220,6 +231,19 @@ class DatasetRuns:
         """Decoded images, shared by all members."""
         return self.folder / "cache"
 
+    @property
+    def schedule(self) -> Path:
+        """Threads of each training that ``run`` starts: kept, so that all folds are computed alike."""
+        return self.folder / "schedule.json"
+
+    def run_log(self, member: str, fold: int) -> Path:
+        """What the training of one fold printed while ``run`` watched it."""
+        return self.folder / "logs" / f"{member}_fold_{fold}.log"
+
+    def run_progress(self, member: str, fold: int) -> Path:
+        """How far that training is; only there while it runs."""
+        return self.folder / "logs" / f"{member}_fold_{fold}.progress.json"
+
     def member(self, name: str) -> MemberPaths:
         """The member called ``name``."""
         return MemberPaths(self.folder / check_name(name, "the member name"))
@@ -232,6 +256,10 @@ class DatasetRuns:
     def blend(self, name: str) -> BlendPaths:
         """The blend called ``name``."""
         return BlendPaths(self.folder / "blends" / check_name(name, "the blend name"))
+
+    def tuning(self, study: str) -> Path:
+        """The folder of the search called ``study``."""
+        return self.folder / "tuning" / check_name(study, "the study name")
 
     @property
     def comparison(self) -> ComparisonPaths:

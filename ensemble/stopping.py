@@ -7,6 +7,7 @@ has not looked after some seconds, it is interrupted where it is; if that does n
 
 from __future__ import annotations
 
+import ctypes
 import os
 import re
 import signal
@@ -20,10 +21,11 @@ from ensemble.errors import EXIT_UNFINISHED
 
 # How long a loop may go on after a request before it is interrupted, and how long after that the process ends.
 _PATIENCE_SECONDS = 10.0
-# The time limit's reserve: a share of it, and at most so many seconds.
-_RESERVE_FRACTION, _RESERVE_SECONDS = 0.1, 30.0
+# The time limit's reserve: a share of it, within these seconds, and never more than half of it.
+_RESERVE_FRACTION, _LEAST_RESERVE, _MOST_RESERVE = 0.1, 5.0, 30.0
 _SIGNALS = {signal.SIGINT: "Ctrl-C", signal.SIGTERM: "SIGTERM", signal.SIGALRM: "the time limit"}
 _DURATION = re.compile(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?")
+_PR_SET_PDEATHSIG = 1  # linux/prctl.h
 _LONGEST_SECONDS = 10 * 365 * 24 * 3600
 
 
@@ -80,7 +82,8 @@ def stop_signals(time_limit: float | None = None) -> Iterator[StopRequest]:
     """Turn Ctrl-C, SIGTERM and the end of ``time_limit`` into requests while the block runs.
 
     Args:
-        time_limit: Seconds from now. The request comes a little before: a tenth of it, but at most half a minute.
+        time_limit: Seconds from now. The request comes a little before: a tenth of it, 5 to 30 seconds, and half of
+            it where that is less.
     """
     request = StopRequest()
     if threading.current_thread() is not threading.main_thread():
@@ -92,13 +95,30 @@ def stop_signals(time_limit: float | None = None) -> Iterator[StopRequest]:
 
     before = {number: signal.signal(number, asked) for number in _SIGNALS}
     if time_limit is not None:
-        signal.setitimer(signal.ITIMER_REAL, time_limit - min(_RESERVE_SECONDS, _RESERVE_FRACTION * time_limit))
+        reserve = min(_MOST_RESERVE, max(_LEAST_RESERVE, _RESERVE_FRACTION * time_limit), time_limit / 2)
+        signal.setitimer(signal.ITIMER_REAL, time_limit - reserve)
     try:
         yield request
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def end_with_parent(number: signal.Signals) -> None:
+    """Let Linux send this process a signal when its parent ends, as ``kill -9`` gives nobody time to tell it.
+
+    To be called in a process that was just started. Elsewhere than on Linux it does nothing.
+
+    Args:
+        number: SIGKILL ends it whatever it does; SIGTERM lets it put things in order.
+    """
+    if not sys.platform.startswith("linux"):
+        return
+    parent = os.getppid()
+    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, number, 0, 0, 0)
+    if os.getppid() != parent:  # it died just before
+        os._exit(EXIT_UNFINISHED)
 
 
 def duration_seconds(text: str) -> int:

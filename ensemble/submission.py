@@ -171,14 +171,20 @@ def _in_template_order(
 def _text(template: Template, values: NDArray[np.bool_]) -> str:
     """The whole file."""
     rows = zip(template.image_ids.tolist(), values.astype(int).tolist(), template.quoted.tolist(), strict=True)
-    lines = [
-        template.separator.join(
-            _field(str(text), template.separator, quoted=quoted)
-            for text, quoted in zip([image_id, *decided], in_quotes, strict=True)
-        )
-        for image_id, decided, in_quotes in rows
-    ]
+    lines = [row_text(template, [image_id, *map(str, decided)], in_quotes) for image_id, decided, in_quotes in rows]
     return template.head + template.newline + template.newline.join(lines) + template.tail
+
+
+def row_text(template: Template, texts: Sequence[str], in_quotes: Sequence[bool]) -> str:
+    """One row in the template's form, without its line end.
+
+    Args:
+        template: Separator.
+        texts: 1 + C texts, the id first.
+        in_quotes: Which of them stand in quotes.
+    """
+    fields = zip(texts, in_quotes, strict=True)
+    return template.separator.join(_field(text, template.separator, quoted=quoted) for text, quoted in fields)
 
 
 def _field(text: str, separator: str, *, quoted: bool) -> str:

@@ -35,6 +35,9 @@ def read_text(path: Path) -> str:
         DataError: The file is missing, cannot be read or is not UTF-8 text; says what it is, where that can be told,
             and the line and the byte that are wrong.
     """
+    if path.exists() and not path.is_file():
+        what = "folder" if path.is_dir() else "pipe or device, which cannot be read twice"
+        raise DataError(f"{path}: the file cannot be read: expected a file, got a {what}")
     try:
         content = path.read_bytes()
     except FileNotFoundError as error:

@@ -17,6 +17,10 @@ from typing import Any
 
 from ensemble.errors import EnsembleError
 
+_MOST_BYTES = 2**20
+_MOST_VALUES = 20_000  # once aliases are written out: some that refer to one another could make billions of them
+_DEEPEST = 50
+
 _NULL = dict.fromkeys(["", "~", "null", "Null", "NULL"])
 _WORDS = _NULL | {word: word.lower() == "true" for word in ("true", "True", "TRUE", "false", "False", "FALSE")}
 _INT = re.compile(r"[-+]?[0-9]{1,400}|0o[0-7]+|0x[0-9a-fA-F]+")
@@ -68,9 +72,14 @@ def load_yaml(path: Path, *, error: type[EnsembleError]) -> YamlDocument:
         error: The class to raise.
 
     Raises:
-        EnsembleError: As ``error``: the file is missing or not UTF-8, is not YAML, holds a key twice, a tag, several
-            documents, or anything else than a mapping. Says file and line.
+        EnsembleError: As ``error``: the file is missing, larger than 1 MiB or not UTF-8, is not YAML, holds a key
+            twice, a tag, several documents, more than 20,000 values (aliases written out) or more than 50 levels of
+            them, or anything else than a mapping. Says file and line.
     """
+    if path.exists() and not path.is_file():
+        raise error(f"{path}: expected a YAML file, got a {'folder' if path.is_dir() else 'pipe or device'}")
+    if path.is_file() and path.stat().st_size > _MOST_BYTES:
+        raise error(f"{path}: expected a YAML file of at most {_MOST_BYTES:,} bytes, got {path.stat().st_size:,}")
     try:
         text = path.read_bytes().decode("utf-8-sig")
     except OSError as reason:
@@ -124,8 +133,8 @@ def _parse(text: str) -> tuple[Any, _Lines, list[str]]:
         data, lines = reader.document()
     except YAMLError as reason:
         return None, _Lines(1), [*reader.problems, _syntax_problem(reason, text)]
-    except RecursionError:
-        return None, _Lines(1), ["line 1: nested too deeply"]
+    except _TooMuchError as reason:
+        return None, _Lines(1), [str(reason)]
     return data, lines, reader.problems
 
 
@@ -138,6 +147,10 @@ def _syntax_problem(reason: Any, text: str) -> str:
     return f"line {line + 1}: {context}{said}{hint}"
 
 
+class _TooMuchError(Exception):
+    """More than can be meant; says the line and what is too much."""
+
+
 class _Reader:
     """Builds plain data from a stream of parser events, and gathers what is refused."""
 
@@ -145,6 +158,8 @@ class _Reader:
         self.problems: list[str] = []
         self._events = events
         self._anchors: dict[str, tuple[Any, _Lines]] = {}
+        self._sizes: dict[str, int] = {}
+        self._n_values = self._depth = 0
 
     def document(self) -> tuple[Any, _Lines]:
         next(self._events)  # the stream's start
@@ -161,17 +176,32 @@ class _Reader:
         self.problems.append(f"line {event.start_mark.line + 1}: {why}")
 
     def _node(self, event: Any) -> tuple[Any, _Lines]:
-        kind = _kind(event)
+        kind, before = _kind(event), self._n_values
+        self._count(event, self._sizes.get(event.anchor, 1) if kind == "Alias" else 1)
         if kind == "Alias":
             return self._alias(event)
         if event.tag is not None:
             self._refuse(event, f"the tag {str(event.tag)!r} is not allowed: only plain values are read")
         build = {"Scalar": self._scalar, "SequenceStart": self._list, "MappingStart": self._mapping}[kind]
+        self._depth += 1
         value, parts = build(event)
+        self._depth -= 1
         node = value, _Lines(event.start_mark.line + 1, parts)
         if event.anchor is not None:
             self._anchors[event.anchor] = node
+            self._sizes[event.anchor] = self._n_values - before
         return node
+
+    def _count(self, event: Any, more: int) -> None:
+        """Refuse more values, and deeper ones, than can be meant, before they are made."""
+        self._n_values += more
+        line = event.start_mark.line + 1
+        if self._depth >= _DEEPEST:
+            raise _TooMuchError(f"line {line}: nested too deeply: expected at most {_DEEPEST} levels")
+        if self._n_values > _MOST_VALUES:
+            raise _TooMuchError(
+                f"line {line}: expected at most {_MOST_VALUES:,} values, but with its aliases written out it has more"
+            )
 
     def _alias(self, event: Any) -> tuple[Any, _Lines]:
         if event.anchor not in self._anchors:

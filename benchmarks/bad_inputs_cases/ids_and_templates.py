@@ -33,6 +33,8 @@ def _groups_on_both_sides(folder: Path) -> list[str]:
     return ["explore", "data", "--check"]
 
 
+MULTIPLYING = "\n".join(["a0: &a0 [x]", *(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]" for n in range(1, 30))])
+
 IDS = (
     train(
         "ids twice",
@@ -107,7 +109,11 @@ OTHERS = (
         "1 image ('c') of the train rows have no group",
         {"groups.csv": "id,group\na,p\nb,q\nd,r\n"},
     ),
-    case("groups: two for an image", "1 image ('a') have two", {"groups.csv": "id,group\na,p\na,q\nb,q\nc,q\nd,r\n"}),
+    case(
+        "groups: two for an image",
+        "1 image has more: 'a' (groups.csv line 2: 'p', groups.csv line 3: 'q')",
+        {"groups.csv": "id,group\na,p\na,q\nb,q\nc,q\nd,r\n"},
+    ),
     case("groups: no group column", "expected the columns id,group", {"groups.csv": "id,age,sex\na,1,2\n"}),
     Case(
         "groups: on both sides of the holdout",
@@ -120,6 +126,11 @@ OTHERS = (
         {YAML: "class_name: [one]\n"},
     ),
     case("dataset.yaml: a class that is none", "names the classes 'ten'", {YAML: "class_names: [one, ten]\n"}),
+    case(
+        "dataset.yaml: aliases that multiply",
+        "expected at most 20,000 values, but with its aliases",
+        {YAML: MULTIPLYING},
+    ),
     case("dataset.yaml: no YAML", "cannot be read as YAML", {YAML: "a: [1\n"}),
     case("dataset.yaml: a path that leads out", "relative, without '..'", {YAML: "images: ../elsewhere\n"}),
     case(

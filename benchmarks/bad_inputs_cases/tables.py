@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from bad_inputs import Case
 
-from bad_inputs_cases._dataset import FINE, HOLDOUT, LABELS, TEMPLATE, TRAIN, YAML, case, right, train
+from bad_inputs_cases._dataset import FINE, HOLDOUT, LABELS, TEMPLATE, TRAIN, YAML, case, right, train, write_dataset
 
 
 def _no_folder(_folder: Path) -> list[str]:
@@ -35,7 +36,16 @@ SPELLINGS = (
     ),
 )
 
+
+def _pipe(folder: Path) -> list[str]:
+    path = write_dataset(folder, {}) / TRAIN
+    path.unlink()
+    os.mkfifo(path)
+    return ["explore", "data", "--check"]
+
+
 FILES = (
+    Case("a pipe", _pipe, "expected a file, got a pipe or device"),
     Case("no such folder", _no_folder, "expected a dataset, but there is no such folder"),
     case("no label table", "expected train_labels.csv, and it is missing", {TRAIN: None}),
     train("empty file", "the file is empty", ""),

@@ -17,7 +17,7 @@ _EDGE = 2.0**-24  # float32 places of ten million rows would round to 1
 
 
 @dataclass(frozen=True, eq=False)
-class _Places:
+class Places:
     """A member's distribution on a class: where a score stands among the fitting rows'.
 
     Attributes:
@@ -46,7 +46,7 @@ class MeanOfRanks:
         class_weights: None: all classes share ``weights``.
     """
 
-    places: tuple[tuple[_Places, ...], ...]
+    places: tuple[tuple[Places, ...], ...]
     name: str = "mean_ranks"
     class_weights: None = None
 
@@ -90,9 +90,9 @@ class MeanRanks:
         return MeanOfRanks(tuple(members))
 
 
-def _places(scores: NDArray[np.float32]) -> _Places:
+def _places(scores: NDArray[np.float32]) -> Places:
     if not len(scores):  # a class that nobody labelled: no order to speak of
-        return _Places(np.zeros(1, np.float32), np.full(1, 0.5, np.float32))
+        return Places(np.zeros(1, np.float32), np.full(1, 0.5, np.float32))
     distinct, counts = np.unique(scores, return_counts=True)
     middle = np.cumsum(counts) - counts / 2.0
-    return _Places(distinct, (middle / len(scores)).astype(np.float32))
+    return Places(distinct, (middle / len(scores)).astype(np.float32))

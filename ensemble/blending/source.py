@@ -13,6 +13,7 @@ from ensemble.blending.align import join_members
 from ensemble.blending.members import Member, choose_members, read_member, tables_of
 from ensemble.dataset import Dataset, read_dataset
 from ensemble.dataset.groups import NO_GROUPS
+from ensemble.dataset.medmnist import unpacked
 from ensemble.errors import ArtefactError, DataError, FoldError
 from ensemble.folds import FoldFile, FoldWish, open_folds, read_folds
 from ensemble.predictions import PredictionTable
@@ -172,7 +173,7 @@ def _open_dataset(runs: Path, data: Path | None) -> tuple[Dataset, DatasetRuns, 
         paths = only_dataset(runs)
         dataset = read_dataset(_folder_of(paths, read_folds(paths).n_folds), images=False)
     else:
-        dataset = read_dataset(data, images=False)
+        dataset = read_dataset(unpacked(data, runs), images=False)
         paths = dataset_runs(runs, dataset.name)
         read_folds(paths)  # refuses where open_folds would make new ones
     dataset, folds = open_folds(paths, dataset, FoldWish())

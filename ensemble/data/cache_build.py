@@ -17,12 +17,12 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, Self, TextIO
+from typing import Self, TextIO
 
 import numpy as np
 
 from ensemble.data.cache_blocks import IMAGES, Layout, bytes_of, checksum, layout_of, read_blocks
-from ensemble.data.decode import ImageSource, Progress, cv2_on_one_thread, unusable_images
+from ensemble.data.decode import ImageSource, Progress, quiet_decoders, unusable_images
 from ensemble.data.images import Pixels
 from ensemble.errors import DataError
 
@@ -63,7 +63,7 @@ def write_images(folder: Path, source: ImageSource, *, workers: int, progress: P
     """
     pool = ThreadPoolExecutor(max(1, workers))
     try:
-        with cv2_on_one_thread():
+        with quiet_decoders():
             try:
                 return _write_as(_first_type(folder, source), folder, source, pool=pool, progress=progress)
             except _TooNarrowError:
@@ -176,20 +176,29 @@ class _Target:
         done.write_text("".join(f"{line}\n" for line in [self._layout.dtype.name, *self.checksums]), encoding="ascii")
         first = len(self.checksums) * self._layout.block_images
         size = len(self._layout.header) + min(first, self._layout.n_images) * self._layout.image_bytes
-        self._images: BinaryIO = images.open("r+b" if self.checksums else "w+b")
-        self._images.write(self._layout.header)
-        self._images.truncate(size)
-        self._images.seek(size)
-        self._done: TextIO = done.open("a", encoding="ascii")
+        # Without a buffer: what a full disk has refused would be tried once more, and fail again, when it is closed.
+        self._images = images.open("r+b" if self.checksums else "w+b", buffering=0)
+        try:
+            self._write(memoryview(self._layout.header))
+            self._images.truncate(size)
+            self._images.seek(size)
+            self._done: TextIO = done.open("a", encoding="ascii")
+        except OSError:
+            self._images.close()
+            raise
         return self
+
+    def _write(self, content: memoryview) -> None:
+        """All of it: the system may take a part and refuse the rest only when it is asked again."""
+        while content:
+            content = content[self._images.write(content) :]
 
     def append(self, images: Pixels) -> None:
         """Written, not mapped: a full disk is then an error that can be read, and not the end of the process."""
         content = bytes_of(images)
         self._hash.update(content)
         self.checksums.append(checksum(content))
-        self._images.write(content)
-        self._images.flush()
+        self._write(content)
         self._done.write(f"{self.checksums[-1]}\n")
         self._done.flush()
 

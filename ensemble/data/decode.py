@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -50,11 +51,16 @@ def unusable_images(root: Path, problems: Sequence[str]) -> DataError:
 
 
 @contextmanager
-def cv2_on_one_thread() -> Iterator[None]:
-    """The images are shared out over threads already; cv2's own would only get in their way."""
+def quiet_decoders() -> Iterator[None]:
+    """For decoding on several threads: cv2's own would only get in their way, and what readers warn of names no file.
+
+    To be entered outside these threads, for both are the process's.
+    """
     threads = cv2.getNumThreads()
     cv2.setNumThreads(0)
     try:
-        yield
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
     finally:
         cv2.setNumThreads(threads)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import logging
 import os
 from pathlib import Path
 from typing import Any
@@ -10,16 +12,22 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from ensemble.data.formats import dicom, npy
+from ensemble.data.formats.limits import check_bytes
+from ensemble.data.formats.pictures import decode_picture, read_head
 from ensemble.errors import DataError
 
 Pixels = NDArray[np.uint8] | NDArray[np.uint16]
 
 # To be raised with every change that gives other pixels of the same file: caches of before are then not used any more.
-_PIXELS_VERSION = 1
+_PIXELS_VERSION = 2
 
 # cv2 writes to stderr of damaged files, without their names; the errors here name them. A user's own wish stands.
 if "OPENCV_LOG_LEVEL" not in os.environ:
     cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+
+_LOG = logging.getLogger("ensemble.data")
+_COLOURED = itertools.count()  # of a process: the first is named, thousands would say no more
 
 _EIGHT_TO_SIXTEEN = np.uint16(257)  # 255 * 257 = 65535: white stays white
 
@@ -29,19 +37,19 @@ def read_grey(path: Path) -> Pixels:
 
     - One channel is taken as it is; a palette is resolved first.
     - RGB that holds grey (R = G = B everywhere) gives that channel, unchanged.
-    - Colour gives its luma, 0.299 R + 0.587 G + 0.114 B, rounded.
+    - Colour gives its luma, 0.299 R + 0.587 G + 0.114 B, rounded; the first such file is named in a warning.
     - Alpha is composited over black: grey × alpha / maximum, rounded. Opaque alpha changes nothing.
 
-    A file with several pages gives its first one. Orientation tags are not applied.
+    Orientation tags are not applied.
 
     Args:
-        path: PNG, JPEG, BMP, TIFF or WebP, of 8 or 16 bits a channel.
+        path: PNG, JPEG, BMP, TIFF, WebP or ``.npy``, of 8 or 16 bits a channel; or DICOM.
 
     Returns:
         Shape (H, W), uint8 or uint16, black 0.
 
     Raises:
-        DataError: The file is missing, damaged, no image, or of another depth.
+        DataError: The file is missing, damaged, no image, several images, too large, or of another depth.
 
     Source: Recommendation ITU-R BT.601-7, 2.5.1 (luma).
     """
@@ -65,41 +73,60 @@ def to_grey(pixels: NDArray[Any], path: Path) -> Pixels:
     if pixels.shape[2] > 4:
         raise DataError(f"{path}: expected grey or RGB, with or without alpha, got {pixels.shape[2]} channels")
     *colours, alpha = cv2.split(pixels) if pixels.shape[2] in (2, 4) else (*cv2.split(pixels), None)
-    grey = _grey_of(colours)
+    grey, coloured = _grey_of(colours)
+    if coloured and next(_COLOURED) == 0:
+        _LOG.warning("%s holds colour, of which only the luma is used: 0.299 R + 0.587 G + 0.114 B", path)
     return grey if alpha is None else _over_black(grey, alpha)
 
 
 def read_pixels(path: Path) -> NDArray[Any]:
-    """The file's pixels as cv2 gives them, shape (H, W) or (H, W, channels in the order B, G, R, alpha).
+    """The file's pixels, shape (H, W) or (H, W, channels in the order B, G, R, alpha).
+
+    What kind of file it is, is told by its first bytes, not by its name.
 
     Raises:
-        DataError: The file is missing, damaged or no image.
+        DataError: The file is missing, damaged, no image, several images, or of more than ``MAX_PIXELS``.
     """
+    check_bytes(path)
     try:
         content = path.read_bytes()
-    except FileNotFoundError as error:
-        raise DataError(f"{path}: the image file is missing") from error
     except OSError as error:
         raise DataError(f"{path}: the image file cannot be read ({error.strerror})") from error
+    if content.startswith(npy.MAGIC):
+        return npy.decode_npy(path)
+    if content.startswith(dicom.MAGIC, dicom.MAGIC_AT):
+        return dicom.decode_dicom(path, content)
+    return decode_picture(path, content)
+
+
+def check_head(path: Path) -> None:
+    """Look at a file's head, without decoding its pixels. A file that is cut off behind its head is not found.
+
+    Raises:
+        DataError: As ``read_pixels``, as far as the head tells.
+    """
+    check_bytes(path)
     try:
-        # cv2 answers None for most damage, and raises for an empty file or one that claims to be enormous.
-        pixels = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_UNCHANGED)
-    except cv2.error:
-        pixels = None
-    if pixels is None:
-        raise DataError(
-            f"{path}: expected an image, but its {len(content)} bytes cannot be decoded: it is damaged, or none"
-        )
-    return np.asarray(pixels)
+        with path.open("rb") as stream:
+            start = stream.read(dicom.MAGIC_AT + len(dicom.MAGIC))
+            stream.seek(0)
+            if start.startswith(npy.MAGIC):
+                npy.open_npy(path)
+            elif start.startswith(dicom.MAGIC, dicom.MAGIC_AT):
+                dicom.check_dicom(path, stream)
+            else:
+                read_head(path, stream, path.stat().st_size)
+    except OSError as error:
+        raise DataError(f"{path}: the image file cannot be read ({error.strerror})") from error
 
 
-def _grey_of(colours: list[Pixels]) -> Pixels:
-    """One channel of one (grey), or of three in the order B, G, R."""
+def _grey_of(colours: list[Pixels]) -> tuple[Pixels, bool]:
+    """One channel of one (grey), or of three in the order B, G, R; and whether that loses colour."""
     first = colours[0]
     if all(np.array_equal(first, other) for other in colours[1:]):
-        return first
+        return first, False
     luma: NDArray[Any] = cv2.cvtColor(cv2.merge(colours), cv2.COLOR_BGR2GRAY)
-    return luma
+    return luma, True
 
 
 def _over_black(grey: Pixels, alpha: Pixels) -> Pixels:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from ensemble.data.cache import ImageCache
-from ensemble.data.worker import start_worker
+from ensemble.data.worker import start_worker, watched_workers
 from ensemble.errors import EnsembleError, first_few
 from ensemble.seeds import derive_seed
 
@@ -84,7 +84,7 @@ class _Batches(Dataset[Batch | EnsembleError]):
 
     def _batch(self, key: BatchKey) -> Batch:
         index = self._rows.index[key.positions]
-        images = _as_network_input(self._rows.cache.gather(index))
+        images = as_network_input(self._rows.cache.gather(index))
         if self._augmentation is not None:
             images = self._augmentation.batch(images, (self._seed, key.epoch), index.tolist())
         return Batch(
@@ -94,7 +94,7 @@ class _Batches(Dataset[Batch | EnsembleError]):
         )
 
 
-def _as_network_input(images: NDArray[np.uint8] | NDArray[np.uint16]) -> NDArray[np.uint8] | NDArray[np.float32]:
+def as_network_input(images: NDArray[np.uint8] | NDArray[np.uint16]) -> NDArray[np.uint8] | NDArray[np.float32]:
     """8-bit images as they are; 16-bit ones as float32 in [0, 1], which all transforms can work on."""
     if images.dtype == np.uint16:
         return images.astype(np.float32) / np.float32(65535)
@@ -149,12 +149,14 @@ class BatchLoader:
 
         Raises:
             EnsembleError: What a batch's maker raised, in whichever process.
+            WorkerDied: A worker process was killed.
         """
         self.order.epoch, self.order.first_batch = epoch, first_batch
-        for made in self.loader:
-            if isinstance(made, EnsembleError):
-                raise made
-            yield made
+        with watched_workers(self.loader) as batches:
+            for made in batches:
+                if isinstance(made, EnsembleError):
+                    raise made
+                yield made
 
     def names_of(self, epoch: int, batch: int) -> str:
         """The images of one batch, by their files' names, for messages; of very large batches only the first."""

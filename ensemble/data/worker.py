@@ -1,16 +1,26 @@
-"""What a process that prepares batches does before its first one."""
+"""Processes that prepare batches: what one does before its first batch, and what is said when one dies."""
 
 from __future__ import annotations
 
-import ctypes
 import os
 import signal
-import sys
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from multiprocessing.connection import wait
+from multiprocessing.process import BaseProcess
+from typing import TypeVar
 
 import cv2
 import torch
+from torch.utils.data import DataLoader
 
-_PR_SET_PDEATHSIG = 1  # linux/prctl.h
+from ensemble.errors import WorkerDied
+from ensemble.stopping import end_with_parent
+
+Made = TypeVar("Made")
+
+_ENDING_SECONDS = 1.0  # a connection may end a moment before its process does
 
 
 def start_worker(_worker: int) -> None:
@@ -19,21 +29,51 @@ def start_worker(_worker: int) -> None:
     Ctrl-C, and signals to the group of processes as batch systems send them, are for the process that trains: it
     answers them, and ends its workers.
     """
-    _end_with_parent()
+    # Elsewhere than on Linux torch's worker looks every five seconds whether its parent still lives.
+    end_with_parent(signal.SIGKILL)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.setpgid(0, 0)
     cv2.setNumThreads(0)
     torch.set_num_threads(1)
 
 
-def _end_with_parent() -> None:
-    """Let Linux kill this process when its parent is killed, as ``kill -9`` gives nobody time to tell it.
+@contextmanager
+def watched_workers(loader: DataLoader[Made]) -> Iterator[Iterator[Made]]:
+    """The batches of ``loader``, whose death of a worker is one error, raised where the next batch is asked for.
 
-    Elsewhere torch's worker looks every five seconds whether its parent still lives.
+    torch would have the signal of a child's end raise it wherever the program happens to be: in the middle of a write,
+    or once more while the first error is told. It looks every five seconds as well, which is soon enough.
+
+    Raises:
+        WorkerDied: A worker process was killed.
     """
-    if not sys.platform.startswith("linux"):
-        return
-    parent = os.getppid()
-    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-    if os.getppid() != parent:  # it died just before
-        os._exit(1)
+    before = signal.getsignal(signal.SIGCHLD)
+    batches = iter(loader)
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGCHLD, before)
+    try:
+        yield batches
+    except (RuntimeError, OSError, EOFError) as error:
+        # Whatever the end of a connection looks like: it is told as what it is, if a worker has ended.
+        if not (ended := _ended(getattr(batches, "_workers", []))):
+            raise
+        raise WorkerDied(_said_of_death(ended, loader.num_workers)) from error
+
+
+def _ended(workers: Sequence[BaseProcess]) -> list[BaseProcess]:
+    ready = wait([worker.sentinel for worker in workers], timeout=_ENDING_SECONDS)
+    for worker in workers:
+        if worker.sentinel in ready:
+            worker.join(_ENDING_SECONDS)  # its files are closed, but only its parent's waiting gives its exit code
+    return [worker for worker in workers if worker.exitcode is not None]
+
+
+def _said_of_death(ended: Sequence[BaseProcess], workers: int) -> str:
+    how = {
+        signal.Signals(-code).name if (code := worker.exitcode or 0) < 0 else f"exit code {code}" for worker in ended
+    }
+    return (
+        f"data worker process {', '.join(str(worker.pid) for worker in ended)} was killed ({', '.join(sorted(how))}), "
+        "as the system does when memory runs out. The last checkpoint is kept and the same command goes on; fewer "
+        f"--workers than {workers} take less memory (0: none)"
+    )

@@ -7,11 +7,11 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from ensemble.dataset.ids import IdLookup, is_fit, listed
+from ensemble.dataset.ids import IdLookup, IdRow, is_fit, listed, repeated, split_ending
 from ensemble.dataset.labels import IdTable
 from ensemble.dataset.splits import Dataset
 from ensemble.errors import DataError, first_few
-from ensemble.tables import TextTable
+from ensemble.tables import TextTable, shortened
 
 NO_GROUPS = "no groups: every image counted as independent"
 
@@ -33,7 +33,7 @@ def groups_from_tables(
     pairs = [(table, *_group_texts(table, problems)) for table in tables]
     image_ids = np.concatenate([np.array([], dtype=np.str_), *(table.image_ids[known] for table, _, known in pairs)])
     groups = np.concatenate([np.array([], dtype=np.str_), *(texts[known] for _, texts, known in pairs)])
-    problems.extend(_conflicts(image_ids, groups, " and ".join(table.name for table in tables)))
+    problems.extend(_conflicts(pairs))
     lookup = IdLookup(image_ids)
     source = " or ".join(table.name for table in tables)
     return {
@@ -51,13 +51,33 @@ def _group_texts(table: IdTable, problems: list[str]) -> tuple[NDArray[np.str_],
     return texts, np.array([bool(text.strip()) for text in texts.tolist()], dtype=bool)
 
 
-def _conflicts(image_ids: NDArray[np.str_], groups: NDArray[np.str_], source: str) -> list[str]:
-    first: dict[str, str] = {}
-    pairs = zip(image_ids.tolist(), groups.tolist(), strict=True)
-    conflicts = list(dict.fromkeys(image_id for image_id, group in pairs if first.setdefault(image_id, group) != group))
+def _conflicts(tables: Sequence[tuple[IdTable, NDArray[np.str_], NDArray[np.bool_]]]) -> list[str]:
+    rows = [
+        IdRow(table.name, line, image_id, group.encode())
+        for table, groups, known in tables
+        for line, image_id, group in zip(
+            table.table.lines[known].tolist(), table.image_ids[known].tolist(), groups[known].tolist(), strict=True
+        )
+    ]
+    conflicts = [same for same in repeated(rows) if _differ(same)]
     if not conflicts:
         return []
-    return [f"{source}: expected one group an image, but {listed(conflicts)} have two. Keep one row each"]
+    shown = shortened([_places(same) for same in conflicts])
+    source = " and ".join(table.name for table, _, _ in tables)
+    have = "1 image has" if len(conflicts) == 1 else f"{len(conflicts)} images have"
+    return [f"{source}: expected one group an image, but {have} more: {shown}. Keep one row each"]
+
+
+def _differ(same: Sequence[IdRow]) -> bool:
+    """Whether rows of one stem put one image into two groups; ``a.jpg`` and ``a.png`` are two images."""
+    if any(not split_ending(row.image_id)[1] for row in same):
+        return len({row.labels for row in same}) > 1
+    return len({(row.image_id, row.labels) for row in same}) > len({row.image_id for row in same})
+
+
+def _places(same: Sequence[IdRow]) -> str:
+    said = (f"{row.table} line {row.line}: {(row.labels or b'').decode()!r}" for row in same[:3])
+    return f"{same[0].image_id!r} ({', '.join(said)})"
 
 
 def _groups_of(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from ensemble.errors import first_few, quoted
 from ensemble.tables import shortened
 
-IMAGE_ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
+IMAGE_ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".npy", ".dcm")
 """File endings of images, in lower case; files may spell them in any case."""
 
 _DOUBLES_LISTED = 20
@@ -22,7 +22,7 @@ _UNFIT = re.compile(r"[\x00-\x1f\x7f\\]|^[A-Za-z]:/")
 
 
 class IdRow(NamedTuple):
-    """An id, where it stands, and what is said of it there (its labels, as bytes)."""
+    """An id, where it stands, and what is said of it there (its labels or its group, as bytes)."""
 
     table: str
     line: int
@@ -64,15 +64,21 @@ def double_ids(rows: Iterable[IdRow]) -> list[str]:
 
     ``a`` and ``a.png`` are the same image; ``a.jpg`` and ``a.png`` are two.
     """
+    found: dict[tuple[str, ...], list[str]] = {}
+    for same in repeated(rows):
+        tables = tuple(dict.fromkeys(row.table for row in same))
+        found.setdefault(tables, []).append(_describe(same))
+    return [_double_problem(tables, images) for tables, images in found.items()]
+
+
+def repeated(rows: Iterable[IdRow]) -> Iterator[list[IdRow]]:
+    """Rows that mean an image of which there is another row, by stem; ``a`` and ``a.png`` are the same image."""
     by_stem: dict[str, list[IdRow]] = {}
     for row in rows:
         by_stem.setdefault(split_ending(row.image_id)[0], []).append(row)
-    found: dict[tuple[str, ...], list[str]] = {}
     for alike in by_stem.values():
         if len(alike) > 1 and (same := _same_image(alike)):
-            tables = tuple(dict.fromkeys(row.table for row in same))
-            found.setdefault(tables, []).append(_describe(same))
-    return [_double_problem(tables, images) for tables, images in found.items()]
+            yield same
 
 
 def _same_image(alike: Sequence[IdRow]) -> list[IdRow]:

@@ -60,7 +60,7 @@ def find_layout(folder: Path, settings: DatasetSettings) -> Layout:
     holdout_labels = files.one(settings.holdout_labels, "val_labels.csv")
     template = files.one(settings.template, "sample_submission.csv", "sample_submission.txt")
     group_tables = _group_tables(files, settings)
-    image_folders = {split: _image_folders(files, settings, split) for split in SPLITS}
+    image_folders = {split: image_folders_of(folder, settings, split) for split in SPLITS}
     if files.problems:
         raise DataError.gather(f"{folder} cannot be read as a dataset", files.problems)
     if train_labels is None:
@@ -107,12 +107,13 @@ def is_group_table(name: str) -> bool:
     return _plain(name) in (_GROUPS, *_GROUP_TABLES)
 
 
-def _image_folders(files: _Files, settings: DatasetSettings, split: str) -> tuple[str, ...]:
+def image_folders_of(folder: Path, settings: DatasetSettings, split: str) -> tuple[str, ...]:
+    """The folders, relative to the dataset's (``"."`` is itself), where images of ``split`` may be."""
     if settings.images:
         stated = settings.images.get(split)
         return () if stated is None else (stated,)
     usual = ("images", _SPLIT_FOLDERS[split], f"images/{_SPLIT_FOLDERS[split]}")
-    return (*(name for name in usual if (files.folder / name).is_dir()), ".")
+    return (*(name for name in usual if (folder / name).is_dir()), ".")
 
 
 class _Files:

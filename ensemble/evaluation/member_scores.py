@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -35,12 +37,11 @@ def member_results(
     if wishes.thresholds == "optuna" or (wishes.metric.name == "sample_f1" and name == "auto"):
         name = "exact"
     rule = decision_rule(name, metric=wishes.metric, label_rules=wishes.label_rules(source.class_names))
-    pairs = zip(source.members, weights.tolist(), strict=True)
-    results = [
-        MemberResult(member.name, weight, _scores(source, rows, wishes, rule, member), member.epoch_picked)
-        for member, weight in pairs
-    ]
-    return tuple(results), rule_title(name)
+    with ThreadPoolExecutor(2) as pool:  # nearly all of it is NumPy, which lets threads run
+        scores = pool.map(lambda member: _scores(source, rows, wishes, rule, member), source.members)
+        found = zip(source.members, weights.tolist(), scores, strict=True)
+        results = tuple(MemberResult(one.name, weight, its, one.epoch_picked) for one, weight, its in found)
+    return results, rule_title(name)
 
 
 def _is_large(source: Source) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 import struct
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -54,12 +55,23 @@ def _read(path: Path) -> Any:
     try:
         if path.suffix == ".safetensors":
             return load_file(path)
-        return torch.load(path, map_location="cpu", weights_only=True)
+        return load_tensors(path)
     except _UNREADABLE as error:
         raise ArtefactError(
             f"{path}: expected weights as .safetensors, or saved by torch.save and readable with weights_only=True "
             f"(tensors, not a pickled model); it cannot be read: {said_of_damage(error)}. {_SAVE_SO}"
         ) from error
+
+
+def load_tensors(path: Path) -> Any:
+    """What ``torch.save`` wrote, on the CPU; nothing but tensors and plain values is read, and no code runs.
+
+    Raises:
+        Exception: One of many kinds, where the file holds anything else or is damaged.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of a foreign pickle's protocol, asking the user to write to torch
+        return torch.load(path, map_location="cpu", weights_only=True)
 
 
 def _unwrapped(content: Any) -> Any:

@@ -7,7 +7,8 @@ from collections.abc import Iterator, Sequence
 from difflib import get_close_matches
 from typing import Any, get_args, get_origin
 
-from ensemble.recipe.schema import Recipe, Settings
+from ensemble.recipe.fields import Settings
+from ensemble.recipe.schema import Recipe
 
 KeyPath = tuple[str | int, ...]
 
@@ -21,7 +22,9 @@ def section_at(path: Sequence[str | int]) -> type[Settings] | None:
     """The section that ``path`` leads to; None where the schema has no section there."""
     section: type[Settings] | None = Recipe
     for key in path:
-        field = section.model_fields.get(str(key)) if section is not None else None
+        if isinstance(key, int):
+            continue  # a place in a list of sections
+        field = section.model_fields.get(key) if section is not None else None
         section = None if field is None else _section_of(field.annotation)
     return section
 
@@ -63,7 +66,7 @@ def all_keys(section: type[Settings] = Recipe, above: str = "") -> Iterator[str]
 
 
 def _section_of(annotation: Any) -> type[Settings] | None:
-    """The section that a field holds, also where it may be None."""
-    options = get_args(annotation) if get_origin(annotation) is types.UnionType else [annotation]
+    """The section that a field holds, also where it may be None, or a list of such."""
+    options = get_args(annotation) if get_origin(annotation) in (types.UnionType, tuple) else [annotation]
     found = [option for option in options if isinstance(option, type) and issubclass(option, Settings)]
     return found[0] if found else None

@@ -89,8 +89,8 @@ def _remedy(path: Path) -> str:
 
 
 def _place(detail: Mapping[str, Any]) -> tuple[str | int, ...]:
-    """The key that an error is about. Errors of the recipe as a whole name it in their context."""
-    return tuple(detail.get("ctx", {}).get("key", detail["loc"]))
+    """The key that an error is about. Errors of a section, or the recipe, as a whole name it in their context."""
+    return (*detail["loc"], *detail.get("ctx", {}).get("key", ()))
 
 
 def _problem(detail: Mapping[str, Any], document: YamlDocument, overrides: Sequence[Override]) -> tuple[int, str]:
@@ -116,10 +116,8 @@ def _complaint(detail: Mapping[str, Any], place: tuple[str | int, ...]) -> str:
 
 
 def _at(detail: Mapping[str, Any], place: tuple[str | int, ...]) -> Any:
-    """The offending value; an error of the recipe as a whole holds all of it."""
+    """The offending value; an error of a section as a whole holds all of it."""
     value = detail["input"]
-    if detail["loc"] == place:
-        return value
-    for key in place:
+    for key in place[len(detail["loc"]) :]:
         value = value[key]
     return value

@@ -8,20 +8,26 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, model_serializer, model_validator
+from pydantic import BeforeValidator, Field, model_serializer, model_validator
 from pydantic_core import PydanticCustomError
 
-Count = Annotated[int, Field(ge=1)]
-Seed = Annotated[int, Field(ge=0, lt=2**63)]
-Name = Annotated[str, Field(min_length=1)]
-Number = Annotated[float, Field(allow_inf_nan=False)]
-NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-Args = dict[str, JsonValue]
+from ensemble.recipe.fields import (
+    Args,
+    Count,
+    Name,
+    NonNegative,
+    Number,
+    Positive,
+    Seed,
+    Settings,
+    expected,
+    is_number,
+)
+from ensemble.recipe.training import TrainingSettings
+
 RECIPE_VERSION = 1
 LossName = Literal["bce", "cross_entropy", "asl", "poly", "twoway", "zlpr", "db", "soft_f1", "bce_soft_f1"]
 
@@ -29,41 +35,20 @@ _CLASS_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _TRANSFORM_FORM = "one transform as {Name: {argument: value}} or Name"
 
 
-def expected(what: str, fits: Callable[[Any], bool]) -> BeforeValidator:
-    """One error, ``expected <what>``, in place of one for each alternative of a union. Lists become tuples."""
-
-    def check(value: Any) -> Any:
-        if not fits(value):
-            raise PydanticCustomError("expected", "expected {what}", {"what": what})
-        return tuple(value) if isinstance(value, list) else value
-
-    return BeforeValidator(check)
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
-
-
 def _are_weights(value: Any) -> bool:
     if isinstance(value, list | tuple):
-        return len(value) > 0 and all(_is_number(item) and 0 < item < math.inf for item in value)
+        return len(value) > 0 and all(is_number(item) and 0 < item < math.inf for item in value)
     return value in ("none", "balanced")
 
 
 def _is_size(value: Any) -> bool:
     sides = value if isinstance(value, list | tuple) else [value, value]
-    return len(sides) == 2 and all(_is_number(side) and isinstance(side, int) and 8 <= side <= 8192 for side in sides)
+    return len(sides) == 2 and all(is_number(side) and isinstance(side, int) and 8 <= side <= 8192 for side in sides)
 
 
 def _square(value: Any) -> Any:
     """``64`` means ``[64, 64]``."""
     return (value, value) if isinstance(value, int) else value
-
-
-class Settings(BaseModel):
-    """A section of a recipe."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
 
 class DataSettings(Settings):
@@ -182,37 +167,6 @@ class ScheduleSettings(Settings):
     min_lr: NonNegative = 0.0
 
 
-class EarlyStopping(Settings):
-    """Stop when the loss on an inner slice of the training rows no longer falls.
-
-    Attributes:
-        patience_epochs: Epochs without a new best that are waited for.
-        inner_fraction: The slice's share of the training rows; it shares no group with the others.
-    """
-
-    patience_epochs: Count
-    inner_fraction: Annotated[float, Field(gt=0, le=0.5)] = 0.1
-
-
-class TrainingSettings(Settings):
-    """One fold's training.
-
-    Attributes:
-        accumulation_steps: Batches an update.
-        ema_decay: Of the moving average of the weights; None for none.
-        clip_norm: The largest norm of a gradient; None for any.
-        select: ``last`` epoch, or ``best_on_fold``: its scores are marked, as the epoch was picked on their rows.
-    """
-
-    epochs: Count = 15
-    batch_size: Count = 48
-    accumulation_steps: Count = 1
-    ema_decay: Annotated[float, Field(gt=0, lt=1)] | None = None
-    clip_norm: Positive | None = None
-    select: Literal["last", "best_on_fold"] = "last"
-    early_stopping: EarlyStopping | None = None
-
-
 class Recipe(Settings):
     """One member, before training.
 
@@ -225,7 +179,7 @@ class Recipe(Settings):
 
     version: Annotated[
         Literal[1],
-        expected("1, the only format version so far", lambda value: _is_number(value) and value == RECIPE_VERSION),
+        expected("1, the only format version so far", lambda value: is_number(value) and value == RECIPE_VERSION),
     ] = 1
     data: DataSettings = DataSettings()
     augment: tuple[TransformSettings, ...] = ()
@@ -242,4 +196,12 @@ class Recipe(Settings):
         if self.schedule.min_lr > self.optimizer.lr:
             what = f"at most optimizer.lr ({self.optimizer.lr:g})"
             raise PydanticCustomError("expected", "expected {what}", {"what": what, "key": ("schedule", "min_lr")})
+        return self
+
+    @model_validator(mode="after")
+    def _freezing_fits(self) -> Self:
+        if self.training.freeze_backbone_epochs and self.model.pretrained is False:
+            what = "0, as model.pretrained is false: a frozen backbone of random weights would learn nothing"
+            key = ("training", "freeze_backbone_epochs")
+            raise PydanticCustomError("expected", "expected {what}", {"what": what, "key": key})
         return self

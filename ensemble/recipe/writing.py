@@ -14,6 +14,9 @@ from ensemble.versions import check_version
 from ensemble.yaml_text import dump_yaml, flow_text, load_yaml
 
 _NOT_SET = object()
+# Keys of ``training`` that came after the first folds were trained, and what was done before. At these they do not
+# count in the hash, so that a fold that an earlier release has begun goes on.
+_LATER: Mapping[str, Any] = {"progressive": [], "freeze_backbone_epochs": 0, "compile": False}
 _TITLE = "# A resolved recipe: every key, defaults filled in.\n"
 
 
@@ -49,7 +52,10 @@ def _hash_of(content: Mapping[str, Any]) -> str:
     """Without the format's version, which the first resolved recipes did not state."""
     stated = {key: value for key, value in content.items() if key != "version"}
     data = {**content.get("data", {}), "path": None}
-    return sha256_of_bytes((_TITLE + dump_yaml({**stated, "data": data})).encode())
+    training = {
+        key: value for key, value in content.get("training", {}).items() if key not in _LATER or value != _LATER[key]
+    }
+    return sha256_of_bytes((_TITLE + dump_yaml({**stated, "data": data, "training": training})).encode())
 
 
 def _note(override: str) -> str:

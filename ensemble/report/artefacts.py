@@ -8,17 +8,19 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from ensemble.blending import Source
+from ensemble.blending import MeanOfRanks, Source
+from ensemble.blending.stored_ranks import write_ranks
 from ensemble.evaluation import LabelledRows, Scorecard
 from ensemble.evaluation.curve_bands import with_bands
 from ensemble.evaluation.rules import STUDIES
+from ensemble.evaluation.stored import BLEND_VERSION
 from ensemble.files import sha256_of_file, write_json
 from ensemble.predictions import write_predictions
 from ensemble.results import ClassResult, Likeness, Scores
+from ensemble.run_facts import read_run
 from ensemble.runs import SPLITS, BlendPaths
 from ensemble.submission import plain_template, read_template, write_submission
 
-BLEND_VERSION = 1
 SUBMISSION_VERSION = 1
 _PER_CLASS = (
     "positives",
@@ -50,6 +52,8 @@ def write_blend(paths: BlendPaths, *, source: Source, card: Scorecard) -> None:
         stale.unlink(missing_ok=True)
     for split, table in card.tables.items():
         write_predictions(paths.table(split), table)
+    if isinstance(card.chain.combination, MeanOfRanks):
+        write_ranks(paths.ranks, card.chain.combination)
     _write_page(paths, source, card)
     write_json(paths.summary, blend_summary(source, card))
 
@@ -58,7 +62,8 @@ def _stale(paths: BlendPaths, card: Scorecard) -> list[Path]:
     tried = {rule.name for rule in card.result.rules}
     tables = [paths.table(split) for split in SPLITS if split not in card.tables]
     weights = [] if card.result.choice.combine == "optuna" else [paths.journal("weights")]
-    return [paths.report, *tables, *weights, *(paths.journal(one) for one in STUDIES if f"optuna_{one}" not in tried)]
+    studies = [paths.journal(one) for one in STUDIES if f"optuna_{one}" not in tried]
+    return [paths.report, paths.ranks, *tables, *weights, *studies]
 
 
 def _write_page(paths: BlendPaths, source: Source, card: Scorecard) -> None:
@@ -94,6 +99,7 @@ def blend_summary(source: Source, card: Scorecard) -> dict[str, Any]:
         "remarks": list(source.remarks),
         "rows": asdict(result.rows),
         **_origin(source),
+        "models": _models(source),
     }
 
 
@@ -193,6 +199,16 @@ def _origin(source: Source) -> dict[str, Any]:
         **source.origin,
         "member_tables_sha256": {member.name: dict(member.sha256) for member in source.members},
     }
+
+
+def _models(source: Source) -> dict[str, Any] | None:
+    """By which fold models new images can be predicted; None for tables from anywhere, which have none."""
+    runs = {name: [read_run(fold.run) for fold in folds] for name, folds in source.fold_paths.items()}
+    models = {
+        name: {"recipe": folds[0].get("recipe"), "weights": [fold.get("weights_sha256") for fold in folds]}
+        for name, folds in runs.items()
+    }
+    return models or None
 
 
 def _weights(card: Scorecard) -> dict[str, float]:

@@ -17,7 +17,7 @@ def train_again(args: argparse.Namespace, folds: Sequence[int]) -> str:
     """
     words: list[object] = [args.recipe]
     words += ["--fold", folds[0]] if len(folds) == 1 else ["--all-folds"]
-    for name in ("data", "cache", "name", "folds", "seed", "workers"):
+    for name in ("data", "cache", "name", "folds", "seed", "workers", "threads"):
         if (value := getattr(args, name)) is not None:
             words += [f"--{name}", value]
     if args.time_limit is not None:

@@ -9,8 +9,9 @@ from ensemble.blending import Source
 from ensemble.blending.foreign.folds import folds_text
 from ensemble.errors import ArtefactError, DataError, first_few
 from ensemble.evaluation import Scorecard
+from ensemble.evaluation.stored import BLEND_VERSION
 from ensemble.files import read_json, write_text
-from ensemble.report.artefacts import BLEND_VERSION, write_blend, write_decisions
+from ensemble.report.artefacts import write_blend, write_decisions
 from ensemble.runs import SPLITS, BlendPaths, check_folder
 from ensemble.versions import check_version
 

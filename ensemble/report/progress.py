@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from ensemble.errors import StorageError
-from ensemble.files import storage_errors
+from ensemble.files import append_line
 
 if TYPE_CHECKING:
     from ensemble.training.history import EpochRow
@@ -134,8 +134,7 @@ class FoldProgress:
             self._bar.update(self._task, description=f"{self._title}  epoch {self._epoch + 1}/{self._epochs}")
 
     def _write_log(self, line: str) -> None:
-        with storage_errors(self._log), self._log.open("a", encoding="utf-8") as stream:
-            stream.write(line + "\n")
+        append_line(self._log, line)
 
 
 def describe_epoch(row: EpochRow, epochs: int) -> str:

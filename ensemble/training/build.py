@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import torch
+from torch import nn
 
 from ensemble.data.loaders import ImageRows
 from ensemble.models import build_model
 from ensemble.recipe import Recipe
-from ensemble.training.engine import Pixels, StepSettings, TrainingState
+from ensemble.training.compiled import NOTICE, compile_forward
+from ensemble.training.engine import StepSettings, TrainingState
+from ensemble.training.frozen import freeze_backbone
 from ensemble.training.job import Hardware
 from ensemble.training.losses import build_loss
 from ensemble.training.notices import collected_warnings
 from ensemble.training.optim import build_ema, build_optimizer, build_schedule, updates_in_epoch
+from ensemble.training.pixels import Pixels
+from ensemble.training.sizes import ImageSize, size_multiple, sizes_of_epochs
 
 
-def build_settings(recipe: Recipe, training: ImageRows, hardware: Hardware) -> StepSettings:
-    """How a batch becomes an update."""
+def build_settings(recipe: Recipe, training: ImageRows, hardware: Hardware, model: nn.Module) -> StepSettings:
+    """How a batch of ``training`` becomes an update of ``model``."""
     loss = build_loss(
         recipe.loss.name, pos_weight=recipe.loss.pos_weight, labels=training.labels, args=recipe.loss.args
     )
@@ -25,7 +30,16 @@ def build_settings(recipe: Recipe, training: ImageRows, hardware: Hardware) -> S
         precision=hardware.precision,
         accumulation_steps=recipe.training.accumulation_steps,
         clip_norm=recipe.training.clip_norm,
+        sizes=_sizes(recipe, model),
     )
+
+
+def _sizes(recipe: Recipe, model: nn.Module) -> tuple[ImageSize, ...]:
+    settings = recipe.training
+    if not settings.progressive:
+        return ()
+    multiple = size_multiple(model)
+    return sizes_of_epochs(settings.progressive, recipe.data.image_size, epochs=settings.epochs, multiple=multiple)
 
 
 def build_state(
@@ -69,5 +83,10 @@ def build_state(
         min_lr=recipe.schedule.min_lr,
     )
     ema = build_ema(model, recipe.training.ema_decay)
-    state = TrainingState(model, ema, optimizer, schedule, hardware.precision.scaler())
-    return state, [*notices, schedule.notice] if schedule.notice else notices
+    state = TrainingState(
+        *(model, ema, optimizer, schedule, hardware.precision.scaler()),
+        backbone=freeze_backbone(model, recipe.training.freeze_backbone_epochs),
+        compiled=compile_forward(model) if recipe.training.compile else None,
+    )
+    notices += [schedule.notice] if schedule.notice else []
+    return state, [*notices, NOTICE] if recipe.training.compile else notices

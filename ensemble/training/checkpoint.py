@@ -21,7 +21,7 @@ from torch import nn
 
 from ensemble.errors import ArtefactError, TrainingDiverged
 from ensemble.files import atomic_write
-from ensemble.models.weight_files import said_of_damage
+from ensemble.models.weight_files import load_tensors, said_of_damage
 from ensemble.training.engine import REMEDY, TrainingState
 
 FORMAT_VERSION = 2
@@ -106,12 +106,19 @@ class CheckpointWriter:
     _last_ended: float = field(default_factory=time.monotonic)
     _last_took: float = 0.0
 
-    def is_due(self, *, epoch_end: bool) -> bool:
-        """Whether enough time has passed since the last one."""
-        since = time.monotonic() - self._last_ended
+    def is_due(self, *, epoch_end: bool, last: bool = False) -> bool:
+        """Whether enough time has passed since the last one.
+
+        Args:
+            epoch_end: Not within an epoch.
+            last: No other will come, so that it is worth more than its share.
+        """
+        since, worked_off = time.monotonic() - self._last_ended, self._last_took / _COST_FRACTION
         if self.every_seconds is not None:
             return since >= self.every_seconds
-        return since >= max(self._last_took / _COST_FRACTION, 0.0 if epoch_end else _MID_EPOCH_SECONDS)
+        if last:
+            return since >= min(worked_off, _MID_EPOCH_SECONDS)
+        return since >= max(worked_off, 0.0 if epoch_end else _MID_EPOCH_SECONDS)
 
     def write(self, state: TrainingState, progress: Mapping[str, Any]) -> None:
         """Write it now.
@@ -214,7 +221,7 @@ def read_checkpoint(path: Path, facts: Mapping[str, str | int]) -> Checkpoint | 
 
 def _load(path: Path) -> dict[str, Any]:
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
+        content = load_tensors(path)
     except _UNREADABLE as error:
         raise _unreadable(path, said_of_damage(error)) from error
     if not isinstance(content, dict):

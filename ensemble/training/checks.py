@@ -16,15 +16,26 @@ from ensemble.errors import EnsembleError, RecipeError
 from ensemble.folds import FoldFile
 from ensemble.models import build_model, check_model
 from ensemble.recipe import Recipe
+from ensemble.training.compiled import check_compiler
+from ensemble.training.frozen import freeze_backbone
 from ensemble.training.inner import count_units, plan_parts
 from ensemble.training.losses import build_loss, loss_problems
 from ensemble.training.optim import build_optimizer
+from ensemble.training.sizes import size_multiple, size_problems, sizes_of_epochs
 
 # Rows that a loss is tried on.
 _TRIED_ROWS = 64
+_CPU = torch.device("cpu")
 
 
-def check_recipe(recipe: Recipe, *, n_classes: int, title: str, labels: NDArray[np.floating] | None = None) -> None:
+def check_recipe(
+    recipe: Recipe,
+    *,
+    n_classes: int,
+    title: str,
+    labels: NDArray[np.floating] | None = None,
+    device: torch.device = _CPU,
+) -> None:
     """Build every part of ``recipe`` once, on small stand-ins.
 
     Args:
@@ -33,14 +44,16 @@ def check_recipe(recipe: Recipe, *, n_classes: int, title: str, labels: NDArray[
         title: How to call the recipe in the error.
         labels: Shape (N, C), the training rows' labels (NaN = not labelled), which not every loss can use; None: not
             known, nothing is missing.
+        device: What ``training.compile`` is to translate for.
 
     Raises:
         RecipeError: Listing everything that does not work.
     """
     problems = [f"augment: {problem}" for problem in check_augmentation(recipe.augment, recipe.data.image_size)]
-    problems += _check_model(recipe, n_classes)
+    problems += _check_model(recipe, n_classes) or _check_training(recipe, n_classes)
     problems += _check_loss(recipe, np.zeros((2, n_classes)) if labels is None else labels)
     problems += _check_optimizer(recipe)
+    problems += _check_compiler(device) if recipe.training.compile else []
     if problems:
         raise RecipeError.gather(f"{title} cannot be trained", problems)
 
@@ -58,6 +71,31 @@ def _model_settings(recipe: Recipe, n_classes: int) -> dict[str, Any]:
 
 def _check_model(recipe: Recipe, n_classes: int) -> list[str]:
     return check_model(recipe.model.name, **_model_settings(recipe, n_classes))
+
+
+def _check_training(recipe: Recipe, n_classes: int) -> list[str]:
+    """What the network says to smaller images, and to standing still."""
+    training, image_size = recipe.training, recipe.data.image_size
+    if not training.progressive and not training.freeze_backbone_epochs:
+        return []
+    with torch.random.fork_rng(devices=[]):
+        model = build_model(recipe.model.name, **{**_model_settings(recipe, n_classes), "pretrained": False})
+    multiple = size_multiple(model)
+    sizes = sizes_of_epochs(training.progressive, image_size, epochs=training.epochs, multiple=multiple)
+    problems = size_problems(model, recipe.model.name, set(sizes) - {image_size})
+    try:
+        freeze_backbone(model, training.freeze_backbone_epochs)
+    except RecipeError as error:
+        problems.append(str(error))
+    return problems
+
+
+def _check_compiler(device: torch.device) -> list[str]:
+    try:
+        check_compiler(device)
+    except RecipeError as error:
+        return [str(error)]
+    return []
 
 
 def fetch_weights(recipe: Recipe, *, n_classes: int, title: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from itertools import islice
 
 import numpy as np
@@ -16,31 +16,18 @@ from torch import nn
 
 from ensemble.data.loaders import Batch, BatchLoader
 from ensemble.errors import TrainingDiverged
+from ensemble.training.compiled import Forward
+from ensemble.training.frozen import FrozenBackbone
 from ensemble.training.meter import EpochPosition, LossMeter
 from ensemble.training.optim import Schedule, updates_in_epoch
+from ensemble.training.pixels import Pixels
 from ensemble.training.precision import Precision
+from ensemble.training.sizes import ImageSize
 
 # How often the device is asked whether the loss is still finite: each question makes the host wait.
 _CHECK_EVERY_BATCHES = 100
 REMEDY = "Try a lower optimizer.lr, training.clip_norm: 1.0, a warm-up, or precision: float32"
 """What a user can do about a loss that is not finite."""
-
-
-@dataclass(frozen=True)
-class Pixels:
-    """From stored pixels to network input: ``(pixel / full scale - mean) / std`` in float32, on the device."""
-
-    mean: float
-    std: float
-    device: torch.device
-
-    def __call__(self, images: torch.Tensor) -> torch.Tensor:
-        """Shape (B, 1, H, W) of uint8, or float32 in [0, 1], to float32 on the device, channels last."""
-        moved = images.to(self.device, non_blocking=True)
-        scale = 1.0 / 255.0 if moved.dtype == torch.uint8 else 1.0
-        # A copy always: the batch itself may be float32, and must stay as it is.
-        scaled = moved.to(torch.float32, copy=True).mul_(scale / self.std).sub_(self.mean / self.std)
-        return scaled.contiguous(memory_format=torch.channels_last)
 
 
 @dataclass(eq=False)
@@ -50,6 +37,8 @@ class TrainingState:
     Attributes:
         updates: Optimizer updates so far, over all epochs. One that the scaler skipped, because a float16 gradient
             overflowed, counts: the schedule follows the data, and the average of unchanged weights is unchanged.
+        backbone: What stands still in the first epochs.
+        compiled: The translated forward pass of ``model``; None: it runs as it is.
     """
 
     model: nn.Module
@@ -58,6 +47,8 @@ class TrainingState:
     schedule: Schedule
     scaler: torch.amp.GradScaler
     updates: int = 0
+    backbone: FrozenBackbone = field(default_factory=lambda: FrozenBackbone(0, (), ()))
+    compiled: Forward | None = None
 
     def final_model(self) -> nn.Module:
         """The network whose predictions count: the moving average where there is one."""
@@ -66,13 +57,26 @@ class TrainingState:
 
 @dataclass(frozen=True)
 class StepSettings:
-    """How a batch becomes an update."""
+    """How a batch becomes an update.
+
+    Attributes:
+        sizes: Height and width of each epoch's images; empty: as stored, always.
+    """
 
     loss: nn.Module
     pixels: Pixels
     precision: Precision
     accumulation_steps: int = 1
     clip_norm: float | None = None
+    sizes: tuple[ImageSize, ...] = ()
+
+    def of_epoch(self, epoch: int) -> StepSettings:
+        """The same, for the size of the images of ``epoch``, from 0."""
+        return replace(self, pixels=replace(self.pixels, size=self.sizes[epoch])) if self.sizes else self
+
+    def is_full_size(self, epoch: int) -> bool:
+        """Whether the images of ``epoch``, from 0, have the size of those that are predicted."""
+        return not self.sizes or self.sizes[epoch] == self.sizes[-1]
 
 
 @dataclass(frozen=True)
@@ -115,7 +119,8 @@ def train_one_epoch(
     Raises:
         TrainingDiverged: The loss stopped being finite.
     """
-    state.model.train()
+    state.backbone.prepare(state.model, epoch)
+    settings = settings.of_epoch(epoch)
     meter = LossMeter(settings.pixels.device, start)
     started = time.perf_counter()
     done = start.batches
@@ -127,7 +132,7 @@ def train_one_epoch(
     group_ends = islice(_group_ends(len(loader), settings.accumulation_steps), done, None)
     for batch, (is_end, group_size) in zip(loader.epoch(epoch, first_batch=done), group_ends, strict=True):
         state.schedule.set_for(state.updates)
-        loss = _forward_loss(state.model, batch, settings)
+        loss = _forward_loss(state, batch, settings)
         state.scaler.scale(loss / group_size).backward()  # type: ignore[no-untyped-call]
         meter.add(loss.detach(), done, len(batch.images))
         done += 1
@@ -149,10 +154,11 @@ def _group_ends(n_batches: int, accumulation_steps: int) -> Iterator[tuple[bool,
             yield place == size - 1, size
 
 
-def _forward_loss(model: nn.Module, batch: Batch, settings: StepSettings) -> torch.Tensor:
+def _forward_loss(state: TrainingState, batch: Batch, settings: StepSettings) -> torch.Tensor:
+    forward = state.model if state.compiled is None else state.compiled
     labels = batch.labels.to(settings.pixels.device, non_blocking=True)
     with settings.precision.autocast():
-        logits = model(settings.pixels(batch.images))
+        logits = forward(settings.pixels(batch.images))
     loss: torch.Tensor = settings.loss(logits.float(), labels)
     return loss
 
@@ -183,6 +189,21 @@ def _refuse_divergence(meter: LossMeter, state: TrainingState, loader: BatchLoad
 
 
 @torch.inference_mode()
+def batch_logits(model: nn.Module, images: torch.Tensor, *, pixels: Pixels, precision: Precision) -> torch.Tensor:
+    """Logits of one batch, shape (B, C), float32, on the device.
+
+    Args:
+        model: Set to ``eval``.
+        images: Shape (B, 1, H, W), uint8, or float32 in [0, 1].
+        pixels: To network input.
+        precision: Of the forward pass.
+    """
+    with precision.autocast():
+        logits: torch.Tensor = model(pixels(images))
+    return logits.float()
+
+
+@torch.inference_mode()
 def predict_logits(
     model: nn.Module,
     loader: BatchLoader,
@@ -199,9 +220,7 @@ def predict_logits(
     model.eval()
     parts = []
     for batch in loader.epoch(0):
-        with precision.autocast():
-            logits = model(pixels(batch.images))
-        parts.append(logits.float())
+        parts.append(batch_logits(model, batch.images, pixels=pixels, precision=precision))
         on_batch(len(batch.images))
     result: NDArray[np.float32] = torch.cat(parts).cpu().numpy()
     bad = int((~np.isfinite(result)).any(axis=1).sum())

@@ -28,7 +28,7 @@ from ensemble.training.job import FoldData, FoldJob, FoldOutcome, FoldStart, Obs
 from ensemble.training.meter import EpochPosition
 
 # Evaluation keeps no activations for a backward pass, so larger batches fit.
-_EVALUATION_BATCHES = 2
+EVALUATION_BATCHES = 2
 
 
 @dataclass(eq=False)
@@ -45,18 +45,20 @@ class _Fold:
     checkpoint: CheckpointWriter
     history: History = field(default_factory=History)
     position: EpochPosition = field(default_factory=EpochPosition)
+    held_out_logits: NDArray[np.float32] | None = None  # of the last epoch's weights
 
     @property
     def device(self) -> torch.device:
         return self.job.hardware.device
 
-    def predict(self, rows: ImageRows, on_batch: Callable[[int], None]) -> NDArray[np.float32]:
-        batch_size = self.recipe.training.batch_size * _EVALUATION_BATCHES
+    def predict(self, rows: ImageRows, on_batch: Callable[[int], None], epoch: int = -1) -> NDArray[np.float32]:
+        """At the size of the images of ``epoch``; the last epoch's is the full one."""
+        batch_size = self.recipe.training.batch_size * EVALUATION_BATCHES
         loader = evaluation_loader(rows, batch_size=batch_size, workers=0, pin=self.device.type == "cuda")
         return predict_logits(
             self.state.final_model(),
             loader,
-            pixels=self.settings.pixels,
+            pixels=self.settings.of_epoch(epoch).pixels,
             precision=self.settings.precision,
             on_batch=on_batch,
         )
@@ -99,6 +101,7 @@ def fit_fold(recipe: Recipe, data: FoldData, job: FoldJob, observer: Observer) -
             break
         _run_epoch(fold, epoch)
     chosen_epoch = fold.history.choose_weights(fold.state.final_model())
+    fold.held_out_logits = fold.held_out_logits if chosen_epoch == len(fold.history.rows) else None
     if why := fold.history.why_chosen(recipe.training, chosen_epoch):
         observer.weights_kept(chosen_epoch, why)
     logits = {split: _predict_split(fold, split, rows) for split, rows in data.predict.items()}
@@ -124,7 +127,7 @@ def _set_up(recipe: Recipe, data: FoldData, job: FoldJob, *, observer: Observer)
     state, notices = build_state(recipe, hardware, n_classes=n_classes, n_batches=len(loader))
     if min(len(data.training), recipe.training.batch_size) == 1:
         check_lone_image(state.model, recipe.data.image_size, hardware.device)
-    settings = build_settings(recipe, data.training, hardware)
+    settings = build_settings(recipe, data.training, hardware, state.model)
     writer = CheckpointWriter(job.paths.checkpoint, job.facts, hardware.facts(), job.pacing.checkpoint_seconds)
     fold = _Fold(recipe, data, job, observer, state, settings, loader, writer)
     return fold, [*filter(None, [hardware.notice]), *notices, *_inner_notice(fold)]
@@ -154,8 +157,8 @@ def _run_epoch(fold: _Fold, epoch: int) -> None:
     fold.job.lock.check()
     fold.history.write(fold.job.paths.metrics)
     fold.observer.epoch_done(row)
-    is_last = epoch + 1 == fold.recipe.training.epochs or fold.history.should_stop(fold.recipe.training)
-    if fold.checkpoint.is_due(epoch_end=True) or is_last:
+    last = epoch + 1 == fold.recipe.training.epochs or fold.history.should_stop(fold.recipe.training)
+    if fold.checkpoint.is_due(epoch_end=True, last=last):
         fold.save()
 
 
@@ -177,7 +180,7 @@ def _train(fold: _Fold, epoch: int) -> EpochPosition:
 
 def _evaluate(fold: _Fold, epoch: int, started: float) -> EpochRow:
     held_out = fold.data.predict["oof"]
-    logits = fold.predict(held_out, _stoppable(fold, epoch))
+    fold.held_out_logits = logits = fold.predict(held_out, _stoppable(fold, epoch), epoch)
     labels = held_out.labels.astype(np.float64)
     probabilities = expit(logits.astype(np.float64))
     row = EpochRow(
@@ -191,7 +194,7 @@ def _evaluate(fold: _Fold, epoch: int, started: float) -> EpochRow:
         learning_rate=fold.state.schedule.learning_rate(),
         seconds=time.perf_counter() - started,
     )
-    if fold.recipe.training.select == "best_on_fold":
+    if fold.recipe.training.select == "best_on_fold" and fold.settings.is_full_size(epoch):
         fold.history.chosen.offer(epoch + 1, row.fold_macro_average_precision, fold.state.final_model())
     return row
 
@@ -207,9 +210,10 @@ def _stoppable(fold: _Fold, epoch: int) -> Callable[[int], None]:
 
 
 def _watch(fold: _Fold, inner: ImageRows, epoch: int) -> float:
-    loss = _loss_of(fold, inner, fold.predict(inner, _stoppable(fold, epoch)))
+    loss = _loss_of(fold, inner, fold.predict(inner, _stoppable(fold, epoch), epoch))
     keep = fold.recipe.training.select == "last"
-    fold.history.watched.offer(epoch + 1, -loss, fold.state.final_model(), keep_weights=keep)
+    if fold.settings.is_full_size(epoch):  # losses on smaller images compare with nothing
+        fold.history.watched.offer(epoch + 1, -loss, fold.state.final_model(), keep_weights=keep)
     return loss
 
 
@@ -233,12 +237,14 @@ def _inner_notice(fold: _Fold) -> list[str]:
 
 
 def _predict_split(fold: _Fold, split: str, rows: ImageRows) -> NDArray[np.float32]:
+    if split == "oof" and fold.held_out_logits is not None:
+        return fold.held_out_logits
     fold.observer.predicting(split, len(rows))
 
     def between_batches(images: int) -> None:
         fold.observer.predicted(images)
         if fold.job.pacing.stop.reason:
-            # What the last epoch left is saved already, and the weights in here may be those of another one.
+            # What the last epoch left was saved where it was worth it, and the weights here may be another one's.
             fold.stop(f"while {split} rows were predicted", save=False)
 
     return fold.predict(rows, between_batches)

@@ -29,39 +29,14 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("recipe", nargs="?", type=Path, metavar="RECIPE", help="a recipe file, e.g. recipes/vgg14.yaml")
     parser.add_argument("--fold", type=int, metavar="K", help="the fold to hold out, from 0")
     parser.add_argument("--all-folds", action="store_true", help="all folds, one after the other")
-    parser.add_argument(
-        "--data", type=Path, metavar="DIR", help="the dataset's folder (default: the recipe's data.path)"
-    )
-    parser.add_argument(
-        "--runs", type=Path, default=Path("runs"), metavar="DIR", help="where results go (default: runs)"
-    )
-    parser.add_argument(
-        "--cache", type=Path, metavar="DIR", help="where decoded images go (default: runs/<dataset>/cache)"
-    )
     parser.add_argument("--name", metavar="NAME", help="the member's name (default: the recipe file's)")
-    parser.add_argument("--folds", type=Path, metavar="FILE", help="a fold file of your own: image_id, fold[, group]")
-    parser.add_argument(
-        "--set", action="append", default=[], metavar="KEY=VALUE", dest="overrides", help="e.g. training.epochs=3"
-    )
     parser.add_argument(
         "--overwrite",
         action="store_true",
         help="discard what was trained for these folds before; for all folds, if the recipe has changed",
     )
-    parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:0, … or mps (default: auto)")
-    parser.add_argument(
-        "--workers", type=whole_number, metavar="N", help="data worker processes (default: fit for the device)"
-    )
-    parser.add_argument("--seed", type=int, metavar="N", help="instead of the recipe's seed")
-    parser.add_argument(
-        "--time-limit", type=_duration, metavar="TIME", help="stop before it, e.g. 9h, 90m, 1h30m; exit code 75"
-    )
-    parser.add_argument(
-        "--checkpoint-seconds",
-        type=whole_number,
-        metavar="N",
-        help="save after N seconds, whatever it costs (default: after a minute or more, so that it costs at most 2 %%)",
-    )
+    parser.add_argument("--progress", type=Path, help=argparse.SUPPRESS)  # for whoever has started this process
+    add_shared(parser)
     parser.add_argument("--list", action="store_true", help="list the recipes that come with the package, and stop")
     parser.add_argument(
         "--verify", type=Path, metavar="RUN", help="check what a run folder holds against its stored hashes, and stop"
@@ -70,8 +45,68 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _duration(text: str) -> int:
-    """Argparse makes a usage error of the refusal, but hides what a plain ValueError says."""
+def add_shared(group: argparse._ActionsContainer) -> None:
+    """What ``train`` and ``run`` have in common: where things lie, what a recipe is changed by, and how it is run."""
+    group.add_argument(
+        "--data", type=Path, metavar="DIR", help="the dataset's folder, or a MedMNIST file (default: data.path)"
+    )
+    group.add_argument(
+        "--runs", type=Path, default=Path("runs"), metavar="DIR", help="where results go (default: runs)"
+    )
+    group.add_argument(
+        "--cache", type=Path, metavar="DIR", help="where decoded images go (default: runs/<dataset>/cache)"
+    )
+    group.add_argument("--folds", type=Path, metavar="FILE", help="a fold file of your own: image_id, fold[, group]")
+    group.add_argument(
+        "--set", action="append", default=[], metavar="KEY=VALUE", dest="overrides", help="e.g. training.epochs=3"
+    )
+    group.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:0, … or mps (default: auto)")
+    group.add_argument(
+        "--workers", type=whole_number, metavar="N", help="data worker processes (default: fit for the device)"
+    )
+    group.add_argument(
+        "--threads", type=positive, metavar="N", help="of a step on the CPU (default: one for each usable core)"
+    )
+    group.add_argument("--seed", type=int, metavar="N", help="instead of the recipe's seed")
+    group.add_argument(
+        "--time-limit", type=duration, metavar="TIME", help="stop before it, e.g. 9h, 90m, 1h30m; exit code 75"
+    )
+    group.add_argument(
+        "--checkpoint-seconds",
+        type=whole_number,
+        metavar="N",
+        help="save after N seconds, whatever it costs (default: after a minute or more, so that it costs at most 2 %%)",
+    )
+
+
+def shared_words(args: argparse.Namespace) -> list[str]:
+    """The command line that gives these shared flags again, but for ``--threads`` and ``--time-limit``."""
+    words = ["--runs", args.runs, "--device", args.device]
+    for name in ("data", "cache", "folds", "workers", "seed", "checkpoint_seconds"):
+        if (value := getattr(args, name)) is not None:
+            words += [f"--{name.replace('_', '-')}", value]
+    for override in args.overrides:
+        words += ["--set", override]
+    return [str(word) for word in words]
+
+
+def positive(text: str) -> int:
+    """The value of a flag that takes 1, 2, 3, … Argparse makes a usage error of the refusal.
+
+    Raises:
+        argparse.ArgumentTypeError: It is no such number.
+    """
+    number = whole_number(text)
+    if number == 0:
+        raise argparse.ArgumentTypeError("expected at least 1, got 0")
+    return number
+
+
+def duration(text: str) -> int:
+    """The value of ``--time-limit``, in seconds.
+
+    Argparse makes a usage error of the refusal, but hides what a plain ValueError says.
+    """
     try:
         return duration_seconds(text)
     except ValueError as error:

@@ -14,7 +14,7 @@ import torch
 from torch import nn
 
 from ensemble.files import write_text
-from ensemble.recipe.schema import TrainingSettings
+from ensemble.recipe import TrainingSettings
 
 
 @dataclass(frozen=True)

@@ -196,6 +196,7 @@ def _run_facts(member: Member, fold: int, outcome: FoldOutcome) -> dict[str, obj
         "n_folds": member.folds.n_folds,
         "fold_seed": member.folds.fold_seed,
         "data_path": str(member.dataset.path.resolve()),
+        "pixel_type": member.cache.images.dtype.name,
         "class_names": list(member.dataset.class_names),
         "select": selection(member.recipe.training),
         "chosen_epoch": outcome.chosen_epoch,

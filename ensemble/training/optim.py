@@ -16,7 +16,7 @@ from torch import nn
 from ensemble.errors import RecipeError, many
 
 # These have a fused step on CPU and CUDA: one pass over the weights instead of one a term.
-_FUSED = frozenset({"adam", "adamw", "sgd"})
+_FUSED = frozenset({"adam", "adamw", "momentum", "sgd"})
 # What constructors raise on settings that they cannot use, or without the hardware or package that they need.
 _REFUSALS = (TypeError, ValueError, KeyError, IndexError, AttributeError, AssertionError, RuntimeError, ImportError)
 # By the first letters of their names.

@@ -122,7 +122,7 @@ def test_one_step_at_48_pixels_is_finite_and_moves_every_weight(found: RecipeFil
     state, notices = build_state(recipe, hardware, n_classes=N_CLASSES, n_batches=len(loader))
     assert notices == []
     finite = watch_gradients(state.model)
-    stats = train_one_epoch(state, loader, build_settings(recipe, rows, hardware), epoch=0)
+    stats = train_one_epoch(state, loader, build_settings(recipe, rows, hardware, state.model), epoch=0)
     assert np.isfinite(stats.loss)
     assert len(finite) == sum(1 for _ in state.model.parameters())
     assert all(finite)

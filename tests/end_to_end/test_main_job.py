@@ -257,6 +257,20 @@ def test_early_stopping_keeps_the_best_epoch_of_the_inner_slice(
     assert f"early stopping watches {inner_rows} images and does not train on them: {share}" in log
 
 
+def test_early_stopping_watches_epochs_at_full_size_alone(
+    dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    losses = itertools.count(1.0)
+    monkeypatch.setattr(fit, "_loss_of", lambda *_: next(losses))
+    settings = [
+        "model={name: resnet18, args: {channels: [8, 8, 8, 8]}}",
+        "training={epochs: 5, progressive: [{until: 0.4, size: 0.5}], early_stopping: {patience_epochs: 1}}",
+    ]
+    assert run_train(tmp_path, dataset, "--fold", "0", *(text for one in settings for text in ("--set", one))) == 0
+    facts = json.loads((member(tmp_path) / "fold_0" / "run.json").read_text())
+    assert (facts["chosen_epoch"], facts["epochs"]) == (3, 4)
+
+
 def test_holdout_rows_can_join_the_folds(dataset: Path, tmp_path: Path) -> None:
     assert run_train(tmp_path, dataset, "--all-folds", "--set", "data.holdout=false", "--set", "training.epochs=1") == 0
     table = read_predictions(member(tmp_path) / "oof.parquet")

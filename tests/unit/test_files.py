@@ -1,11 +1,22 @@
+import resource
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from ensemble.errors import ArtefactError
-from ensemble.files import atomic_write, locked, read_json, sha256_of_bytes, sha256_of_file, write_json, write_text
+from ensemble.errors import ArtefactError, StorageError
+from ensemble.files import (
+    append_line,
+    atomic_write,
+    locked,
+    read_json,
+    remove_leftovers,
+    sha256_of_bytes,
+    sha256_of_file,
+    write_json,
+    write_text,
+)
 
 
 def test_a_failed_write_leaves_the_old_file_and_no_other(tmp_path: Path) -> None:
@@ -21,6 +32,63 @@ def test_a_failed_write_leaves_the_old_file_and_no_other(tmp_path: Path) -> None
         fail()
     assert path.read_text() == "old"
     assert [entry.name for entry in path.parent.iterdir()] == ["a.txt"]
+
+
+def test_a_full_disk_is_one_error_that_names_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "a.txt"
+    write_text(path, "old")
+    limit = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, limit[1]))
+    try:
+        with pytest.raises(
+            StorageError, match=r"a\.txt: it cannot be written \(File too large\)\. What was there before"
+        ):
+            write_text(path, "x" * 200)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limit)
+    assert path.read_text() == "old"
+    assert [entry.name for entry in tmp_path.iterdir()] == ["a.txt"]
+
+
+def test_a_line_is_appended_whole_or_not_at_all(tmp_path: Path) -> None:
+    path = tmp_path / "train.log"
+    append_line(path, "first")
+    limit = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10, limit[1]))
+    try:
+        with pytest.raises(StorageError, match=r"train\.log: it cannot be written \(No space left on device\)"):
+            append_line(path, "the second")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limit)
+    append_line(path, "third")
+    assert path.read_text() == "first\nthird\n"
+
+
+def test_a_place_that_cannot_be_written_to_is_one_error(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(StorageError, match="b: it cannot be written"):
+        write_text(tmp_path / "file" / "b", "")
+    with pytest.raises(StorageError, match=r"\.lock: it cannot be written"), locked(tmp_path / "file" / ".lock"):
+        pass
+
+
+def test_a_lock_knows_when_its_file_is_gone_or_another(tmp_path: Path) -> None:
+    path = tmp_path / "fold_0" / ".lock"
+    with locked(path) as lock:
+        lock.check()
+        path.unlink()
+        with pytest.raises(StorageError, match="fold_0 was removed or replaced while this process worked there"):
+            lock.check()
+        path.touch()
+        with pytest.raises(StorageError, match="removed or replaced"):
+            lock.check()
+
+
+def test_what_killed_writers_left_is_removed(tmp_path: Path) -> None:
+    for name in (".a.json.0123.tmp", "a.json", ".lock"):
+        (tmp_path / name).touch()
+    remove_leftovers(tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".lock", "a.json"]
 
 
 def test_text_keeps_its_line_ends(tmp_path: Path) -> None:

@@ -58,7 +58,13 @@ def test_the_time_limit_asks_before_it_is_over() -> None:
     with stop_signals(0.2) as stop, stop.patiently():
         while not stop.reason and time.monotonic() - started < 5:
             time.sleep(0.005)
-        assert (stop.reason, time.monotonic() - started >= 0.17) == ("the time limit", True)
+        assert (stop.reason, time.monotonic() - started >= 0.09) == ("the time limit", True)
+
+
+@pytest.mark.parametrize(("limit", "asked"), [(4, 2), (20, 15), (200, 180), (36000, 35970)])
+def test_the_reserve(limit: int, asked: int) -> None:
+    with stop_signals(limit):
+        assert asked - 1 < signal.getitimer(signal.ITIMER_REAL)[0] <= asked
 
 
 def test_a_loop_that_does_not_look_is_interrupted(monkeypatch: pytest.MonkeyPatch) -> None:

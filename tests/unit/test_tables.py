@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -111,6 +112,12 @@ def test_missing_files_and_folders_are_named(tmp_path):
         read_table(tmp_path / "gone.csv")
     with pytest.raises(DataError, match="cannot be read"):
         read_table(tmp_path)
+
+
+def test_a_pipe_is_refused_and_does_not_hang(tmp_path):
+    os.mkfifo(tmp_path / "labels.csv")
+    with pytest.raises(DataError, match=r"labels.csv: .* expected a file, got a pipe or device"):
+        read_table(tmp_path / "labels.csv")
 
 
 def test_numbers():

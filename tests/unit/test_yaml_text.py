@@ -1,3 +1,4 @@
+import os
 from pathlib import Path
 
 import pytest
@@ -92,7 +93,7 @@ def test_line_of(tmp_path):
         ("a: 1\nb:\n\tc: 1\n", r"line 3: .*indent with spaces, not tabs"),
         ("a: 1\n b: 2\n", "line 2: mapping values are not allowed here"),
         ("a: 1\nb: \x00\n", "line 2: unacceptable character"),
-        ("a: " + 600 * "[", "nested too deeply"),
+        ("a: 1\nb: " + 600 * "[", "line 2: nested too deeply: expected at most 50 levels"),
         ("- 1\n", r"line 1: expected a mapping \(key: value\) at the top, got the list \[1\]"),
         ("", r"line 1: expected a mapping \(key: value\) at the top, got nothing"),
         (b"a: \xff\n", "expected UTF-8 text, got byte 0xff"),
@@ -135,3 +136,20 @@ def test_describe_shortens():
     assert describe(3) == "the number 3"
     assert describe("1e-3") == 'the text "1e-3"'
     assert len(describe(list(range(100)))) < 75
+
+
+def test_aliases_that_multiply_are_refused_before_they_are_written_out(tmp_path: Path) -> None:
+    levels = [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]" for n in range(1, 30)]
+    with pytest.raises(RecipeError, match=r"line \d+: expected at most 20,000 values, but with its aliases"):
+        read(tmp_path, "\n".join(["a0: &a0 [x]", *levels]))
+    assert read(tmp_path, "a: &a [1, 2]\nb: [*a, *a]").data["b"] == [[1, 2], [1, 2]]
+
+
+def test_files_that_are_too_large_or_none(tmp_path: Path) -> None:
+    with pytest.raises(RecipeError, match="at most 1,048,576 bytes, got 2,000,000"):
+        read(tmp_path, 2_000_000 * "#")
+    with pytest.raises(RecipeError, match="expected a YAML file, got a folder"):
+        load_yaml(tmp_path, error=RecipeError)
+    os.mkfifo(tmp_path / "pipe.yaml")
+    with pytest.raises(RecipeError, match="got a pipe or device"):
+        load_yaml(tmp_path / "pipe.yaml", error=RecipeError)

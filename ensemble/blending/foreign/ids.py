@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ensemble.errors import first_few
+from ensemble.tables import shortened
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,8 +56,10 @@ def unusable_ids(image_ids: NDArray[np.str_], *, where: str) -> list[str]:
     if len(set(listed)) < len(listed):
         double = [image_id for image_id, count in Counter(listed).items() if count > 1 and image_id.strip()]
         if double:
+            first = [str(row) for row, image_id in enumerate(listed, start=1) if image_id == double[0]]
             problems.append(
-                f"{where}: {counted(len(double), 'id')} more than once: {first_few(double)}. Keep one row each"
+                f"{where}: {counted(len(double), 'id')} more than once: {first_few(double)}, the first in the rows "
+                f"{shortened(first)} below the header. Keep one row each"
             )
     return problems
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from ensemble.blending.foreign.table import OpenTable
 from ensemble.errors import DataError, first_few
 from ensemble.predictions import SCALES
+from ensemble.unpacked_size import NUMPY_DAMAGE, check_npz_size
 
 
 def open_npz(path: Path) -> OpenTable:
@@ -51,9 +52,10 @@ def _read_npz(path: Path) -> dict[str, NDArray[Any]]:
     if not zipfile.is_zipfile(path):
         raise DataError(f"{path}: expected an NPZ file, as numpy.savez writes it, got another kind of file")
     try:
+        check_npz_size(path)
         with np.load(path, allow_pickle=False) as file:
             return {name: file[name] for name in wanted if name in file.files}
-    except (ValueError, OSError, EOFError, MemoryError, zipfile.BadZipFile) as error:
+    except NUMPY_DAMAGE as error:
         hint = (
             ". Arrays of Python objects are not read, for they could run code: save ids and class names as text, "
             "numpy.array(ids, dtype=str)"

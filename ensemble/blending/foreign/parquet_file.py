@@ -14,6 +14,7 @@ from ensemble.blending.foreign.table import OpenTable, id_column_of
 from ensemble.dataset.labels import ID_COLUMNS
 from ensemble.errors import DataError, first_few
 from ensemble.predictions import is_ours, read_predictions
+from ensemble.unpacked_size import check_parquet_size
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -33,6 +34,7 @@ def open_parquet(path: Path) -> OpenTable:
 
     try:
         with pq.ParquetFile(path) as file:
+            check_parquet_size(path, file.metadata)
             arrow = file.read()
     except (pa.ArrowException, OSError) as error:
         raise DataError(f"{path}: expected a Parquet table, but it cannot be read ({error})") from error

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import os
-import warnings
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from PIL import Image
-
-from ensemble.data.decode import unusable_images
-from ensemble.data.images import read_pixels
+from ensemble.data.decode import quiet_decoders, unusable_images
+from ensemble.data.images import check_head
 from ensemble.errors import DataError
 
 
 def check_headers(root: Path, files: Sequence[str], *, workers: int | None = None) -> None:
-    """Open every image, without decoding its pixels; what Pillow does not know is decoded as training would.
+    """Open every image, without decoding its pixels.
 
     A file that is cut off behind its head is not found here.
 
@@ -28,9 +25,7 @@ def check_headers(root: Path, files: Sequence[str], *, workers: int | None = Non
     Raises:
         DataError: Some files are no images; names the first five and counts the rest.
     """
-    # Entered here and not in the threads, for warning filters are the process's.
-    with warnings.catch_warnings(), ThreadPoolExecutor(workers or os.cpu_count()) as pool:
-        warnings.simplefilter("ignore")
+    with quiet_decoders(), ThreadPoolExecutor(workers or os.cpu_count()) as pool:
         problems = [problem for problem in pool.map(lambda file: _problem(root / file), files) if problem]
     if problems:
         raise unusable_images(root, problems)
@@ -38,12 +33,7 @@ def check_headers(root: Path, files: Sequence[str], *, workers: int | None = Non
 
 def _problem(path: Path) -> str:
     try:
-        with Image.open(path):
-            return ""
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
-        pass
-    try:
-        read_pixels(path)
+        check_head(path)
     except DataError as error:
         return str(error)
     return ""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import warnings
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -11,10 +10,9 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from ensemble.data.audit.files import HASH_BITS, N_BINS, SMALLEST_SIDE, THUMB_SIDE, FileFacts, read_facts
-from ensemble.data.decode import cv2_on_one_thread, unusable_images
+from ensemble.data.decode import quiet_decoders, unusable_images
 from ensemble.errors import DataError
 
 Progress = Callable[[int, int], None]
@@ -64,9 +62,7 @@ def scan_images(root: Path, files: Sequence[str], *, workers: int | None, progre
     """
     problems: list[str] = []
     facts: list[FileFacts] = []
-    # Entered here and not in the threads, for warning filters are the process's.
-    with cv2_on_one_thread(), warnings.catch_warnings(), ThreadPoolExecutor(workers or os.cpu_count()) as pool:
-        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+    with quiet_decoders(), ThreadPoolExecutor(workers or os.cpu_count()) as pool:
         for start in range(0, len(files), _CHUNK):
             chunk = files[start : start + _CHUNK]
             for found in pool.map(lambda file: _facts_or_error(root / file), chunk):

@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import pickle
+import resource
 import shutil
 import subprocess
 import sys
@@ -14,7 +15,7 @@ import numpy as np
 import pytest
 
 from ensemble.data.cache import CACHE_VERSION, build_cache, open_cache
-from ensemble.errors import ArtefactError, DataError
+from ensemble.errors import ArtefactError, DataError, StorageError
 
 SIZE = (6, 4)
 
@@ -77,6 +78,16 @@ def test_another_size_file_or_set_is_another_cache(tmp_path, root):
     assert changed.images[changed.rows_of(["a.png"])][0, 0, 0] == 99
 
 
+def test_files_that_agree_in_name_length_and_time_are_told_apart_by_their_contents(tmp_path, root):
+    other = tmp_path / "other"
+    (other / "p").mkdir(parents=True)
+    for folder, grey in ((root, 10), (other, 11)):
+        cv2.imwrite(str(folder / "a.bmp"), np.full((12, 8), grey, np.uint8))
+        os.utime(folder / "a.bmp", (1, 1))
+    first, second = (_build(tmp_path / "cache", folder, ["a.bmp"]) for folder in (root, other))
+    assert (first.images[0, 0, 0], second.images[0, 0, 0]) == (10, 11)
+
+
 def test_the_place_of_the_dataset_does_not_matter(tmp_path, root):
     first = _build(tmp_path / "cache", root)
     root.rename(tmp_path / "moved")
@@ -124,6 +135,25 @@ def test_damaged_images_are_named_together_and_nothing_stays(tmp_path, root):
     bad = [f"bad{index}.png" for index in range(7)]
     with pytest.raises(DataError, match=r"7 images cannot be used: .*bad0.png.*bad4.png.* \(\+2 more\)"):
         _build(tmp_path / "cache", root, [*FILES, *bad])
+    assert [path.name for path in (tmp_path / "cache").iterdir() if not path.name.endswith(".lock")] == []
+
+
+def test_an_image_that_went_bad_since_the_cache_was_made_is_named(tmp_path, root):
+    before = _build(tmp_path / "cache", root)
+    (root / "b.png").write_bytes(b"no image any more")
+    with pytest.raises(DataError, match=r"1 image cannot be used: .*b\.png"):
+        _build(tmp_path / "cache", root)
+    assert open_cache(before.folder).sha256 == before.sha256
+
+
+def test_a_disk_that_is_full_under_way_is_named_and_left_without_a_part(tmp_path, root):
+    limit = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, limit[1]))
+    try:
+        with pytest.raises(StorageError, match=r"it cannot be written \(File too large\)"):
+            _build(tmp_path / "cache", root)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limit)
     assert [path.name for path in (tmp_path / "cache").iterdir() if not path.name.endswith(".lock")] == []
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 import os
 import struct
 import subprocess
@@ -72,6 +73,16 @@ def test_colour_gives_luma(png):
     assert [red, green, blue] == [round(255 * weight) for weight in (0.299, 0.587, 0.114)]
 
 
+def test_the_first_file_that_loses_colour_is_named(png, monkeypatch, caplog):
+    monkeypatch.setattr("ensemble.data.images._COLOURED", itertools.count())
+    read_grey(png(RGB, bytes([7, 7, 7]), width=1))
+    assert not caplog.records
+    for _ in range(2):
+        read_grey(png(RGB, bytes([255, 0, 0]), width=1))
+    (record,) = caplog.records
+    assert "image.png holds colour, of which only the luma is used" in record.getMessage()
+
+
 def test_alpha_is_composited_over_black(png):
     assert read_grey(png(GREY_ALPHA, bytes([100, 255, 100, 128, 100, 0]), width=3)).tolist() == [[100, 50, 0]]
     row = bytes([8, 8, 8, 255, 200, 200, 200, 255])
@@ -100,7 +111,7 @@ def test_another_depth_is_refused(tmp_path):
 
 
 def test_more_channels_than_colour_and_alpha_are_refused(tmp_path, monkeypatch):
-    (tmp_path / "a.tiff").touch()
+    cv2.imwrite(str(tmp_path / "a.tiff"), np.zeros((2, 2), np.uint8))
     monkeypatch.setattr(cv2, "imdecode", lambda *_: np.zeros((2, 2, 5), np.uint8))
     with pytest.raises(DataError, match="expected grey or RGB, with or without alpha, got 5 channels"):
         read_grey(tmp_path / "a.tiff")

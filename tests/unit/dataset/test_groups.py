@@ -50,7 +50,11 @@ def test_tables_that_dataset_yaml_names(make):
         ({"groups.csv": ALL.replace("e,p4\n", "")}, r"1 image \('e'\) of the test rows have no group"),
         (
             {"groups.csv": ALL + "a,p9\n"},
-            r"groups.csv: expected one group an image, but 1 image \('a'\) have two\. Keep one row",
+            r"groups.csv: expected one group an image, but 1 image has more: 'a' \(groups.csv line 2: 'p\d', ",
+        ),
+        (
+            {"groups.csv": ALL + "b.png,p9\n"},
+            r"1 image has more: 'b' \(groups.csv line 3: 'p\d', groups.csv line \d: 'p9'\). Keep one row each",
         ),
         ({"groups.csv": "id,x,y\na,1,1\n"}, "groups.csv: expected the columns id,group, got 'id', 'x', 'y'"),
         ({"groups.csv": "id\na\n"}, "expected the columns id,group, got 'id'"),

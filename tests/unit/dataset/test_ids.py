@@ -14,7 +14,7 @@ from ensemble.errors import DataError, quoted
         ("a.png", ("a", ".png")),
         ("p1/a.TIFF", ("p1/a", ".tiff")),
         ("a.b.jpg", ("a.b", ".jpg")),
-        ("a.dcm", ("a.dcm", "")),
+        ("a.dcm", ("a", ".dcm")),
         ("1.5", ("1.5", "")),
         (".png", (".png", "")),
         ("p.png/a", ("p.png/a", "")),

@@ -131,7 +131,7 @@ def test_a_very_long_id_is_shown_cut(make):
     [
         ("a.png", "A", "upper and lower case"),
         ("007.png", "7", "zeros in front"),
-        ("a.png", "a.dcm", "file endings"),
+        ("a.png", "a.nii", "file endings"),
         ("7.png", "7.0", "'.0' at the end"),
         ("a.png", " a", "spaces around them"),
         ("a_1.png", "a-1", "'-' and '_'"),

@@ -71,7 +71,7 @@ def test_classes_without_labels_or_positives_are_named() -> None:
     found = warnings_of(source(half(np.full(N, math.nan), np.zeros(N))))
     assert found[0].startswith("no row is labelled for 'b': left out of every mean")
     assert found[1].startswith("no training row is positive for 'c': never called positive, and F1 counts as 0")
-    assert len(found) == 2
+    assert not [one for one in found[2:] if not one.startswith("F falls steeply")]
 
 
 def test_classes_without_a_negative_are_named() -> None:

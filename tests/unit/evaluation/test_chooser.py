@@ -55,9 +55,10 @@ JUNK = simulated([np.inf] * 5 + [0.3], n_rows=300)
 
 
 def test_the_mean_is_kept_when_members_are_alike() -> None:
-    fitted = [auto().fit(*simulated([0.5] * 4, seed=seed), 0) for seed in range(6)]
+    fitted = [auto().fit(*simulated([0.5] * 4, seed=seed), 0) for seed in range(16)]
     assert [one.name for one in fitted[0].tried] == list(AUTO)
-    assert [chosen(one) for one in fitted].count("mean") >= 4  # by chance a gain exceeds its standard error
+    # Each of three others exceeds its standard error by chance in one table of six or so.
+    assert [chosen(one) for one in fitted].count("mean") >= 7
     stack, rows = simulated([0.5])
     copies = auto().fit(MemberStack(("a", "b", "c"), stack.logits.repeat(3, axis=0)), rows, 0)
     assert chosen(copies) == "mean"

@@ -73,6 +73,19 @@ def test_height_and_width(write):
         ("optimizer: {name: ''}", 'optimizer.name: expected a name, got the text ""'),
         ("optimizer: {args: [1]}", "optimizer.args: expected a mapping (key: value), got the list [1]"),
         ("schedule: {min_lr: 1}", "schedule.min_lr: expected at most optimizer.lr (0.001), got the number 1"),
+        ("training: {progressive: [{until: 0.5, size: 1}]}", "training.progressive.0.size: expected less than 1"),
+        (
+            "training: {progressive: [{until: 0.5, size: 0.5}, {until: 0.4, size: 0.7}]}",
+            "training.progressive: expected parts in order, each with a later end (until) and larger images (size)",
+        ),
+        (
+            "training: {freeze_backbone_epochs: 1}",
+            "training.freeze_backbone_epochs: expected 0, as model.pretrained is false",
+        ),
+        (
+            "training: {freeze_backbone_epochs: 9, epochs: 2}",
+            "training.freeze_backbone_epochs: expected at most training.epochs (2), got the number 9",
+        ),
         ("schedule: {name: cosin}", "schedule.name: expected cosine or none, got the text cosin"),
         ("data: {path: 3}", "data.path: expected text, got the number 3"),
         ("data: {holdout: off}", "data.holdout: expected true or false, got the text off"),

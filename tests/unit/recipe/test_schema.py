@@ -5,7 +5,7 @@ from pydantic import ValidationError
 
 from ensemble.recipe import DataSettings, LossSettings, ModelSettings, Recipe, TransformSettings
 from ensemble.recipe.keys import all_keys, is_known, section_at, suggestion
-from ensemble.recipe.schema import EarlyStopping
+from ensemble.recipe.training import EarlyStopping
 
 
 def test_only_the_models_name_has_no_default():
@@ -47,6 +47,7 @@ def test_keys_of_the_schema():
         (("training", "epohcs"), "; did you mean 'epochs'?"),
         (("epochs",), "; did you mean 'training.epochs'?"),
         (("data", "batch_size"), "; did you mean 'training.batch_size'?"),
+        (("training", "progressive", 0, "sise"), "; did you mean 'size'?"),
         (("schedule", "zzz"), "; known here: name, warmup_epochs, min_lr"),
         (("data", "path", "zzz"), ""),
     ],

@@ -135,6 +135,10 @@ def test_a_write_is_due_when_the_last_ones_cost_is_worked_off(monkeypatch: pytes
     for later, at_end, within in ((59, False, False), (61, False, False), (99, False, False), (101, True, True)):
         now[0] = 102.0 + later
         assert (writer.is_due(epoch_end=True), writer.is_due(epoch_end=False)) == (at_end, within)
+    now[0] = 102.0 + 59
+    assert not writer.is_due(epoch_end=True, last=True)
+    now[0] = 102.0 + 60
+    assert writer.is_due(epoch_end=True, last=True)
     writer.every_seconds = 3
     for later, due in ((2.9, False), (3, True)):
         now[0] = 102.0 + later

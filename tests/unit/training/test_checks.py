@@ -10,7 +10,7 @@ from torch import nn
 from ensemble.errors import RecipeError
 from ensemble.folds import FoldFile
 from ensemble.recipe import DataSettings, LossSettings, ModelSettings, Recipe
-from ensemble.recipe.schema import EarlyStopping, TrainingSettings
+from ensemble.recipe.training import EarlyStopping, TrainingSettings
 from ensemble.training.checks import check_folds, check_lone_image, check_recipe, fetch_weights
 from ensemble.training.notices import collected_warnings
 

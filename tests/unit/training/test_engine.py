@@ -5,11 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from torch import nn
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from ensemble.data.loaders import BatchLoader, ImageRows, evaluation_loader, training_loader
 from ensemble.errors import TrainingDiverged
@@ -235,3 +237,65 @@ def test_pixels_leave_a_float_batch_as_it_is() -> None:
     images = torch.full((1, 1, 2, 2), 0.5)
     Pixels(0.5, 0.25, CPU)(images)
     assert set(images.flatten().tolist()) == {0.5}
+
+
+class AskedFor(TorchDispatchMode):
+    """Counts how often a tensor's value is fetched: on a GPU each of these makes the host wait."""
+
+    times = 0
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        self.times += func is torch.ops.aten._local_scalar_dense.default
+        return func(*args, **(kwargs or {}))
+
+
+def test_the_host_waits_for_no_batch() -> None:
+    found = []
+    for n_images in (8, 80):
+        rows, state = make_rows(n_images), make_state(name="adamw", ema=0.9)
+        with AskedFor() as asked:
+            train_one_epoch(state, make_loader(rows), make_settings(clip_norm=1.0), epoch=0)
+        found.append(asked.times)
+    assert state.updates == 20
+    assert found[0] == found[1] <= 4
+
+
+def test_each_epoch_is_trained_at_its_own_size() -> None:
+    seen = []
+
+    class Pooled(nn.Sequential):
+        def forward(self, images: torch.Tensor) -> torch.Tensor:
+            seen.append(tuple(images.shape[-2:]))
+            return super().forward(nn.functional.adaptive_avg_pool2d(images, 2))
+
+    state = make_state()
+    state.model = Pooled(nn.Flatten(), nn.Linear(4, 2))
+    settings = make_settings(sizes=((2, 2), (4, 4)))
+    for epoch in (0, 1):
+        train_one_epoch(state, make_loader(make_rows(4)), settings, epoch=epoch)
+    assert seen == [(2, 2), (4, 4)]
+    assert [settings.is_full_size(epoch) for epoch in (0, 1)] == [False, True]
+
+
+def test_smaller_pixels_are_means_of_areas() -> None:
+    images = torch.arange(16, dtype=torch.uint8).reshape(1, 1, 4, 4)
+    small = Pixels(0.0, 1.0, CPU, size=(2, 2))(images)
+    expected = torch.tensor([[2.5, 4.5], [10.5, 12.5]]) / 255
+    torch.testing.assert_close(small[0, 0], expected)
+    torch.testing.assert_close(Pixels(0.0, 1.0, CPU, size=(4, 4))(images), Pixels(0.0, 1.0, CPU)(images))
+
+
+def test_a_translated_forward_pass_is_used_where_there_is_one() -> None:
+    state, calls = make_state(), []
+
+    def forward(images: torch.Tensor) -> torch.Tensor:
+        calls.append(len(images))
+        logits: torch.Tensor = state.model(images)
+        return logits
+
+    state.compiled = forward
+    plain = make_state()
+    for one in (state, plain):
+        train_one_epoch(one, make_loader(make_rows(6)), make_settings(), epoch=0)
+    assert calls == [4, 2]
+    assert torch.equal(weights(state), weights(plain))

@@ -12,8 +12,7 @@ import torch
 
 from ensemble.errors import ArtefactError, FoldError, TrainingDiverged
 from ensemble.files import write_json
-from ensemble.recipe import Recipe
-from ensemble.recipe.schema import ModelSettings, TrainingSettings
+from ensemble.recipe import ModelSettings, Recipe, TrainingSettings
 from ensemble.runs import dataset_runs
 from ensemble.training import attempt
 from ensemble.training import member as member_module

@@ -59,6 +59,14 @@ def test_unknown_optimizer_and_arguments_are_refused() -> None:
         build_optimizer(nn.Linear(1, 1), "adam", lr=1.0, weight_decay=0.0, args={"wheels": 4})
 
 
+@pytest.mark.parametrize("name", ["adam", "adamw", "momentum", "sgd"])
+def test_the_step_is_fused_where_torch_can(name: str) -> None:
+    optimizer = build_optimizer(nn.Linear(1, 1), name, lr=1.0, weight_decay=0.1, args={})
+    assert optimizer.defaults["fused"] is True
+    unfused = build_optimizer(nn.Linear(1, 1), name, lr=1.0, weight_decay=0.1, args={"fused": False})
+    assert unfused.defaults["fused"] is False
+
+
 def test_no_decay_no_average() -> None:
     assert build_ema(nn.Linear(1, 1), None) is None
 

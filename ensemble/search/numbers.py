@@ -1,4 +1,4 @@
-"""The only file that imports optuna, and only when a search runs."""
+"""Searching a few numbers: thresholds and weights."""
 
 from __future__ import annotations
 

@@ -1,0 +1,1 @@
+"""Prediction: a stored blend's decisions on new images, as a stream."""

@@ -1,0 +1,121 @@
+"""The tables that prediction writes, row by row; each gets its name when it is whole."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import BinaryIO, Self
+
+from ensemble.errors import DataError
+from ensemble.files import atomic_write, write_text
+from ensemble.prediction.images import ImageList
+from ensemble.prediction.stream import PredictedRows
+from ensemble.runs import check_folder
+from ensemble.submission import Template, row_text
+
+
+def companion(out: Path, what: str) -> Path:
+    """``out.csv`` to ``out.<what>.csv``."""
+    return out.with_name(f"{out.stem}.{what}.csv")
+
+
+def check_output(out: Path, images: Path, *, probabilities: bool, overwrite: bool) -> None:
+    """Refuse a place where the decisions cannot go.
+
+    Args:
+        out: Of the decisions.
+        images: What is predicted.
+        probabilities: Whether these are written, too.
+        overwrite: Whether files that are there may be replaced.
+
+    Raises:
+        DataError: It is a folder, no table by its name, the table of ids itself, or there already.
+    """
+    if out.suffix.lower() not in (".csv", ".txt") or out.is_dir():
+        raise DataError(f"--out {out}: expected a file FOLDER/NAME.csv (or .txt)")
+    if out.resolve() == images.resolve():
+        raise DataError(f"--out {out}: this is the table of ids itself, which is only read. Give another name")
+    check_folder(out.parent, "--out: the folder")
+    written = [out, companion(out, "probabilities")] if probabilities else [out]
+    if not overwrite and (there := [path for path in written if path.exists()]):
+        raise DataError(f"{there[0]} is there already. Give --overwrite to replace it, or another --out")
+
+
+class PredictionWriter:
+    """Use it as a context; nothing gets its name if the block fails."""
+
+    def __init__(self, out: Path, images: ImageList, class_names: Sequence[str], *, probabilities: bool) -> None:
+        """Prepare.
+
+        Args:
+            out: Of the decisions.
+            images: Whose rows they are.
+            class_names: C names, the order of what comes.
+            probabilities: Whether these are written, too.
+        """
+        self.out = out
+        self.unreadable: list[tuple[str, str]] = []
+        self._form = images.form
+        self._columns = [list(class_names).index(name) for name in images.form.class_names]
+        self._ids = images.form.image_ids
+        self._wants_probabilities = probabilities
+        self._open = ExitStack()
+
+    def __enter__(self) -> Self:
+        with ExitStack() as opening:
+            self._decisions = _Rows(opening.enter_context(atomic_write(self.out)), self._form)
+            self._probabilities = None
+            if self._wants_probabilities:
+                stream = opening.enter_context(atomic_write(companion(self.out, "probabilities")))
+                self._probabilities = _Rows(stream, self._form)
+            self._open = opening.pop_all()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if error[0] is None:
+            for rows in filter(None, (self._decisions, self._probabilities)):
+                rows.end()
+        self._open.__exit__(*error)  # type: ignore[arg-type]
+        if error[0] is None:
+            self._list_unreadable()
+
+    def write(self, predicted: PredictedRows) -> None:
+        """Append rows."""
+        self.unreadable += [(str(self._ids[row]), problem) for row, problem in predicted.unreadable]
+        decisions = predicted.decisions[:, self._columns].astype(int).tolist()
+        for row, decided in zip(predicted.rows, decisions, strict=True):
+            self._decisions.add(row, [str(one) for one in decided])
+        if self._probabilities is not None:
+            values = predicted.probabilities[:, self._columns].tolist()
+            for row, chances in zip(predicted.rows, values, strict=True):
+                self._probabilities.add(row, [repr(one) for one in chances])
+
+    def _list_unreadable(self) -> None:
+        """What an earlier call left is removed where everything could be read."""
+        path = companion(self.out, "unreadable")
+        if not self.unreadable:
+            path.unlink(missing_ok=True)
+            return
+        text = io.StringIO()
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(["id", "problem"])
+        writer.writerows(self.unreadable)
+        write_text(path, text.getvalue())
+
+
+class _Rows:
+    """A table in a template's form, as it grows."""
+
+    def __init__(self, stream: BinaryIO, form: Template) -> None:
+        self._stream, self._form = stream, form
+        stream.write(form.head.encode())
+
+    def add(self, row: int, texts: Sequence[str]) -> None:
+        line = row_text(self._form, [str(self._form.image_ids[row]), *texts], self._form.quoted[row].tolist())
+        self._stream.write((self._form.newline + line).encode())
+
+    def end(self) -> None:
+        self._stream.write(self._form.tail.encode())

@@ -1,0 +1,186 @@
+"""What ``train`` and ``run`` do before anything is trained: refuse what cannot work, decode images, write folds."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from ensemble.errors import DataError, FoldError, RecipeError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from ensemble.data.cache import ImageCache
+    from ensemble.dataset import Dataset
+    from ensemble.folds import FoldFile, FoldWish
+    from ensemble.recipe import Recipe
+    from ensemble.runs import DatasetRuns, MemberPaths
+    from ensemble.training.job import Hardware
+    from ensemble.training.member import Member
+
+
+class Checked(NamedTuple):
+    """A recipe and a dataset that go together, and where their results will lie. Nothing is written yet.
+
+    Attributes:
+        whole: As it was read.
+        dataset: Its rows as the folds divide them.
+        folds: Those that stand, or will be written.
+    """
+
+    recipe: Recipe
+    whole: Dataset
+    dataset: Dataset
+    folds: FoldFile
+    wish: FoldWish
+    runs: DatasetRuns
+    paths: MemberPaths
+    hardware: Hardware
+
+
+def read_whole(args: argparse.Namespace, recipe: Recipe) -> Dataset:
+    """The dataset, before torch is imported, which takes seconds.
+
+    Raises:
+        EnsembleError: It cannot be read, or nothing says where it lies.
+    """
+    from ensemble.dataset import read_dataset
+    from ensemble.dataset.medmnist import unpacked
+
+    path = unpacked(_data_path(args, recipe), args.runs)
+    _refuse_cache_in(path, args.cache)
+    return read_dataset(path)
+
+
+def check_member(args: argparse.Namespace, recipe: Recipe, whole: Dataset) -> Checked:
+    """Everything that can be refused is refused here, before anything long starts.
+
+    Args:
+        args: Of ``ensemble.train``.
+        recipe: Resolved.
+        whole: From ``read_whole``.
+
+    Raises:
+        EnsembleError: Recipe, dataset, folds, device or what stands of the member do not go together.
+    """
+    from ensemble.dataset import check_holdout_groups
+    from ensemble.folds import FoldWish, preview_folds
+    from ensemble.runs import dataset_runs
+    from ensemble.training.checks import check_folds, check_recipe, fetch_weights
+    from ensemble.training.start import check_start
+
+    hardware = _hardware(args, recipe)
+    n_classes, title = len(whole.class_names), str(args.recipe)
+    runs = dataset_runs(args.runs, whole.name)
+    paths = runs.member(args.recipe.stem if args.name is None else args.name)
+    wish = FoldWish(recipe.data.n_folds, recipe.data.fold_seed, recipe.data.holdout, args.folds)
+    dataset, planned = preview_folds(runs, whole, wish)
+    check_holdout_groups(dataset)
+    wanted = wanted_folds(args, planned)
+    check_recipe(recipe, n_classes=n_classes, title=title, labels=dataset.train.labels, device=hardware.device)
+    check_folds(recipe, planned, wanted, n_classes=n_classes, title=title)
+    check_start(paths, recipe, n_folds=planned.n_folds, overwrite=args.overwrite)
+    if args.overwrite or not all(paths.fold(fold).run.exists() for fold in wanted):
+        fetch_weights(recipe, n_classes=n_classes, title=title)
+    return Checked(recipe, whole, dataset, planned, wish, runs, paths, hardware)
+
+
+def prepare_member(
+    checked: Checked,
+    args: argparse.Namespace,
+    console: Console,
+    *,
+    overrides: Sequence[str],
+    command: Sequence[str],
+) -> Member:
+    """Decode the images where that is still to do, and write the folds, last.
+
+    Args:
+        checked: From ``check_member``.
+        args: Of ``ensemble.train``.
+        console: Shows what is there, and the progress.
+        overrides: What ``--set`` changed, for the stored recipe.
+        command: The command line, for ``run.json``.
+    """
+    from ensemble.folds import open_folds
+    from ensemble.report.start import print_start
+    from ensemble.training.member import Member
+
+    recipe, runs, hardware = checked.recipe, checked.runs, checked.hardware
+    print_start(console, checked.dataset, checked.folds, hardware, results=runs.folder)
+    cache = _open_cache(args.cache or runs.cache, checked.dataset, recipe, console)
+    dataset, folds = open_folds(runs, checked.whole, checked.wish, planned=checked.folds)
+    return Member(recipe, dataset, folds, cache, runs, checked.paths, hardware, command, overrides)
+
+
+def _data_path(args: argparse.Namespace, recipe: Recipe) -> Path:
+    from ensemble.dataset.layout import expected_layout
+
+    path: Path | None = args.data or recipe.data.path
+    if path is None:
+        raise RecipeError(
+            f"{args.recipe}: data.path is not set. Set it, or give --data DIR.\n{expected_layout(Path('DIR'))}"
+        )
+    return path
+
+
+def _refuse_cache_in(dataset: Path, cache: Path | None) -> None:
+    from ensemble.runs import check_folder
+
+    if cache is None:
+        return
+    check_folder(cache, "--cache")
+    if cache.resolve().is_relative_to(dataset.resolve()):
+        raise DataError(f"--cache {cache}: it lies in the dataset's folder {dataset}, which is only read. Name another")
+
+
+def _hardware(args: argparse.Namespace, recipe: Recipe) -> Hardware:
+    import torch
+
+    from ensemble.training.job import Hardware
+    from ensemble.training.precision import choose_device, choose_precision, usable_cores
+
+    device = choose_device(args.device)
+    threads = args.threads or usable_cores()
+    torch.set_num_threads(threads)
+    workers = args.workers
+    if workers is None:
+        # On a CPU the step itself uses all cores, and workers would only take them away.
+        workers = 0 if device.type == "cpu" else min(8, max(1, threads - 1))
+    return Hardware(device, choose_precision(recipe.precision, device), workers, threads)
+
+
+def wanted_folds(args: argparse.Namespace, folds: FoldFile) -> list[int]:
+    """The folds that were asked for.
+
+    Raises:
+        FoldError: There is no such fold.
+    """
+    if args.all_folds:
+        return list(range(folds.n_folds))
+    if not 0 <= args.fold < folds.n_folds:
+        raise FoldError(
+            f"--fold {args.fold}: expected 0 to {folds.n_folds - 1}, for the dataset has {folds.n_folds} folds"
+        )
+    return [args.fold]
+
+
+def _open_cache(folder: Path, dataset: Dataset, recipe: Recipe, console: Console) -> ImageCache:
+    from rich.progress import Progress
+
+    from ensemble.data.cache import build_cache
+    from ensemble.training.precision import usable_cores
+
+    files = [split.image_files for split in (dataset.train, dataset.holdout, dataset.test) if split is not None]
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task("decoding images", total=None)
+        return build_cache(
+            folder,
+            dataset.path,
+            [file for part in files for file in part],
+            image_size=recipe.data.image_size,
+            workers=usable_cores(),
+            progress=lambda done, total: bar.update(task, completed=done, total=total),
+        )

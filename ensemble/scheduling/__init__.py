@@ -1,0 +1,1 @@
+"""Many trainings on one machine: what is to run, and running it."""

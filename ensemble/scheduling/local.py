@@ -1,0 +1,230 @@
+"""Trainings as processes of this machine, as many side by side as there is room for."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+from collections import deque
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from ensemble.errors import EXIT_DONE, EXIT_UNFINISHED, ArtefactError
+from ensemble.files import read_json, storage_errors, write_json
+from ensemble.scheduling.plan import PlannedRun, Progress, read_progress
+from ensemble.stopping import StopRequest, end_with_parent
+from ensemble.versions import check_version
+
+_SCHEDULE_VERSION = 1
+# Below eight cores one training has them all; above, several with four or more each waste less than one with many.
+_CORES_A_TRAINING = 4
+# What one training may need; of small networks much less.
+_BYTES_A_TRAINING = 4 * 2**30
+_LOOK_EVERY_SECONDS = 0.2
+# After SIGTERM a training saves, which takes a moment; one that does not end is killed, and goes on from its last save.
+_GRACE_SECONDS = 45.0
+
+
+@dataclass(frozen=True)
+class Slot:
+    """Room for one training.
+
+    Attributes:
+        environment: What its process gets beside ours: which GPU it may see.
+    """
+
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a training ended.
+
+    Attributes:
+        exit_code: Of its process; negative: killed by that signal.
+        seconds: Wall time.
+        last_lines: What it printed last.
+    """
+
+    run: PlannedRun
+    exit_code: int
+    seconds: float
+    last_lines: tuple[str, ...] = ()
+
+    @property
+    def done(self) -> bool:
+        """The fold is finished."""
+        return self.exit_code == EXIT_DONE
+
+    @property
+    def unfinished(self) -> bool:
+        """It was stopped, and goes on with the same command."""
+        return self.exit_code == EXIT_UNFINISHED
+
+
+class Watcher(Protocol):
+    """Whoever shows what happens. All calls come from one thread."""
+
+    def started(self, run: PlannedRun) -> None:
+        """Its process runs."""
+
+    def looked(self, running: Mapping[PlannedRun, Progress], waiting: Sequence[PlannedRun]) -> None:
+        """A few times a second."""
+
+    def ended(self, outcome: Outcome) -> None:
+        """Its process has ended."""
+
+
+def threads_of_a_training(cores: int) -> int:
+    """How many cores one training on a CPU gets: all of up to seven; of more an even share of at least four.
+
+    It follows from the number of cores alone, so that the last bits of results do not depend on what else runs.
+    """
+    return cores // max(1, cores // _CORES_A_TRAINING)
+
+
+def stored_threads(path: Path, cores: int) -> int:
+    """``threads_of_a_training``, or what was stored when the first training of this dataset was started.
+
+    Args:
+        path: ``schedule.json``; written if missing.
+        cores: Of this machine.
+
+    Raises:
+        ArtefactError: The file is damaged, or of a later release.
+    """
+    if not path.exists():
+        write_json(path, {"version": _SCHEDULE_VERSION, "threads": threads_of_a_training(cores)})
+    content = read_json(path)
+    check_version(path, content, what="schedule", reads=_SCHEDULE_VERSION)
+    threads = content.get("threads")
+    if not isinstance(threads, int) or threads < 1:
+        raise ArtefactError(f"{path}: expected threads: a whole number of at least 1, got {threads!r}. Delete the file")
+    return threads
+
+
+def cpu_slots(cores: int, threads: int, *, free_bytes: int | None, most: int | None) -> list[Slot]:
+    """Room for trainings on the CPU.
+
+    Args:
+        cores: Of this machine.
+        threads: Of each training.
+        free_bytes: Memory that is not in use; None where it cannot be told.
+        most: As many as the user allows; None: no limit.
+    """
+    counts = [max(1, cores // threads)]
+    counts += [] if free_bytes is None else [max(1, free_bytes // _BYTES_A_TRAINING)]
+    counts += [] if most is None else [most]
+    return [Slot()] * min(counts)
+
+
+def gpu_slots(devices: Sequence[str], *, most: int | None) -> list[Slot]:
+    """A GPU for each training.
+
+    Args:
+        devices: As CUDA_VISIBLE_DEVICES names them.
+        most: As many as the user allows; None: no limit.
+    """
+    return [Slot({"CUDA_VISIBLE_DEVICES": device}) for device in devices[:most]]
+
+
+def free_memory() -> int | None:
+    """Bytes that could be had without swapping; None where the system does not say."""
+    try:
+        lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
+        (line,) = (line for line in lines if line.startswith("MemAvailable:"))
+        return int(line.split()[1]) * 1024
+    except (OSError, ValueError):
+        return None
+
+
+@dataclass(eq=False)
+class _Process:
+    run: PlannedRun
+    slot: Slot
+    child: subprocess.Popen[bytes]
+    started: float
+
+
+def run_all(runs: Sequence[PlannedRun], slots: Sequence[Slot], stop: StopRequest, watcher: Watcher) -> list[Outcome]:
+    """Train everything that is planned; one that fails does not stop the others.
+
+    A request to stop ends all of them within seconds, saved, and starts no more. If this process is killed, its
+    trainings stop likewise (on Linux).
+
+    Args:
+        runs: Not finished ones.
+        slots: At least one.
+        stop: Looked at several times a second.
+        watcher: Told of everything.
+
+    Returns:
+        One for each run that was started, in the order in which they ended.
+
+    Raises:
+        StorageError: A log cannot be written.
+    """
+    waiting, free, active, outcomes = deque(runs), list(slots), list[_Process](), list[Outcome]()
+    try:
+        while (waiting or active) and not stop.reason:
+            while waiting and free:
+                active.append(_start(waiting.popleft(), free.pop(0)))
+                watcher.started(active[-1].run)
+            time.sleep(_LOOK_EVERY_SECONDS)
+            for process in [one for one in active if one.child.poll() is not None]:
+                active.remove(process)
+                free.append(process.slot)
+                outcomes.append(_end(process, watcher))
+            watcher.looked({one.run: read_progress(one.run.progress) for one in active}, waiting)
+        stop.seen()
+    finally:
+        _terminate(active)
+        outcomes += [_end(process, watcher) for process in active]
+    return outcomes
+
+
+def _start(run: PlannedRun, slot: Slot) -> _Process:
+    with storage_errors(run.log):
+        run.log.parent.mkdir(parents=True, exist_ok=True)
+        run.progress.unlink(missing_ok=True)
+        log = run.log.open("ab")
+    with log:
+        child = subprocess.Popen(  # noqa: S603 - our own command
+            run.command,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            env={**os.environ, **slot.environment},
+            # Ctrl-C is answered here: a child that got it, too, would take our request for a second one, and not save.
+            start_new_session=True,
+            preexec_fn=_stop_with_parent,  # noqa: PLW1509 - no threads of ours hold locks
+        )
+    return _Process(run, slot, child, time.monotonic())
+
+
+def _stop_with_parent() -> None:
+    end_with_parent(signal.SIGTERM)
+
+
+def _end(process: _Process, watcher: Watcher) -> Outcome:
+    process.run.progress.unlink(missing_ok=True)
+    log, seconds = process.run.log, time.monotonic() - process.started
+    lines = log.read_text(encoding="utf-8", errors="replace").splitlines() if log.exists() else []
+    outcome = Outcome(process.run, process.child.returncode, seconds, tuple(lines[-3:]))
+    watcher.ended(outcome)
+    return outcome
+
+
+def _terminate(active: Sequence[_Process]) -> None:
+    for process in active:
+        process.child.terminate()
+    deadline = time.monotonic() + _GRACE_SECONDS
+    for process in active:
+        try:
+            process.child.wait(max(0.1, deadline - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            process.child.kill()
+            process.child.wait()

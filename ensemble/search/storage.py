@@ -1,0 +1,93 @@
+"""Where a study lies: a journal file, or a database by its URL."""
+
+from __future__ import annotations
+
+import json
+import threading
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ensemble.errors import ArtefactError, DataError
+from ensemble.files import locked
+
+if TYPE_CHECKING:
+    import optuna
+
+
+def is_url(storage: str) -> bool:
+    """Whether a storage is a database."""
+    return "://" in storage
+
+
+def open_storage(storage: str) -> optuna.storages.BaseStorage:
+    """Open a study's storage; a journal that is missing is made.
+
+    Args:
+        storage: A path, or a URL as SQLAlchemy knows them.
+
+    Raises:
+        DataError: The database cannot be opened.
+        ArtefactError: The journal is damaged.
+    """
+    import optuna  # noqa: PLC0415 - costs half a second
+    from optuna.storages import JournalStorage, RDBStorage  # noqa: PLC0415
+    from optuna.storages.journal import BaseJournalBackend, JournalFileBackend  # noqa: PLC0415, F401
+
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    if is_url(storage):
+        try:
+            return RDBStorage(storage)
+        except Exception as error:  # SQLAlchemy's drivers raise what they like
+            raise DataError(
+                f"--storage {storage}: the database cannot be opened ({type(error).__name__}: {error}). Expected a "
+                "file's path, or a URL such as sqlite:///study.db or postgresql+psycopg2://user@host/name"
+            ) from error
+    path = Path(storage)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    _refuse_other_file(path)
+    try:
+        lock: Any = _JournalLock(path)
+        return JournalStorage(JournalFileBackend(str(path), lock_obj=lock))
+    except (ValueError, KeyError, TypeError) as error:
+        raise ArtefactError(
+            f"--storage {path}: expected the journal of a study, but it cannot be read ({error}). Move it away"
+        ) from error
+
+
+def _refuse_other_file(path: Path) -> None:
+    """Optuna would append to whatever file there is."""
+    if not path.exists():
+        return
+    with path.open("rb") as stream:
+        first = stream.readline()
+    try:
+        ours = not first or "op_code" in json.loads(first)
+    except (ValueError, TypeError):
+        ours = False
+    if not ours:
+        raise ArtefactError(f"--storage {path}: expected the journal of a study, got another file. Give another name")
+
+
+class _JournalLock:
+    """Ours, as it dies with its owner; optuna's own waits half a minute for one that was killed."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path.with_name(f".{path.name}.lock")
+        self._threads = threading.Lock()  # the file's lock is the whole process's
+        self._held = ExitStack()
+
+    def acquire(self) -> bool:
+        self._threads.acquire()
+        try:
+            self._held.enter_context(locked(self._path, wait=True))
+        except BaseException:
+            self._threads.release()
+            raise
+        return True
+
+    def release(self) -> None:
+        try:
+            self._held.close()
+        finally:
+            self._threads.release()

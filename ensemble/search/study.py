@@ -1,0 +1,298 @@
+"""Searching a recipe's settings: several processes share one study, and none of its trials is lost or done twice.
+
+A trial whose process has ended is failed and queued again with the same settings, by whichever process comes next. All
+that decides about this happens under one lock file; where processes on other machines do not see it, the storage still
+lets only one of them fail a trial.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from ensemble.errors import ArtefactError, EnsembleError, StorageError, Unfinished
+from ensemble.files import locked
+from ensemble.recipe.space import Parameter
+from ensemble.search.owners import OWNER, SEEN, is_gone, signs_of_life, this_process
+from ensemble.search.storage import open_storage
+from ensemble.seeds import derive_seed
+from ensemble.yaml_text import flow_text
+
+if TYPE_CHECKING:
+    import optuna
+
+TUNING_VERSION = 1
+"""Of what a study holds: parameters named after recipe keys, and the attributes below."""
+
+_LOST, _RETRY_OF, _PROBLEM, _OVERRIDES, _FACTS = "lost", "retry_of", "problem", "overrides", "facts"
+_MOST_ATTEMPTS = 3
+
+Pruner = Literal["median", "hyperband", "none"]
+
+
+class Pruned(Exception):  # noqa: N818 - an event
+    """A trial is not worth going on with."""
+
+
+@dataclass(frozen=True)
+class StudyWish:
+    """A study, and how far it is to go.
+
+    Attributes:
+        name: As ``optuna-dashboard`` shows it.
+        storage: A journal's path, or a database's URL.
+        lock: The file that processes lock while they take a trial.
+        trials: How many there are to be in all, those of other processes included.
+        seed: The only source of chance.
+        pruner: What stops trials early.
+        most_steps: Steps that a trial reports at most.
+        facts: What all who take part must agree on, e.g. the recipe's hash.
+        silence_seconds: After how long without a sign a process elsewhere counts as ended.
+    """
+
+    name: str
+    storage: str
+    lock: Path
+    trials: int
+    seed: int
+    pruner: Pruner = "median"
+    most_steps: int = 1
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    silence_seconds: float = 300.0
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One point to try.
+
+    Attributes:
+        number: In the study.
+        origin: The first trial of these settings, of which this one is a repetition after that was lost.
+        overrides: ``key=value`` for each parameter.
+        report: To be called with a step, from 1, and the value there; raises ``Pruned``.
+    """
+
+    number: int
+    origin: int
+    overrides: tuple[str, ...]
+    report: Callable[[int, float], None]
+
+
+@dataclass(frozen=True)
+class TriedTrial:
+    """A trial of a study, of whichever process.
+
+    Attributes:
+        state: ``complete``, ``pruned``, ``failed``, ``lost`` (and queued again), ``running`` or ``waiting``.
+        value: Of the objective; the last report where it was pruned; None without any.
+        overrides: As tried.
+        problem: Why it failed, in words.
+        retry_of: The trial that was lost and that this one repeats.
+    """
+
+    number: int
+    state: str
+    value: float | None
+    steps: int
+    overrides: tuple[str, ...]
+    problem: str = ""
+    retry_of: int | None = None
+
+
+Objective = Callable[[Trial], float]
+
+
+class SharedStudy:
+    """A study in its storage; other processes may work on it at the same time."""
+
+    def __init__(self, wish: StudyWish, parameters: Sequence[Parameter], start: Mapping[str, Any]) -> None:
+        """Open the study, or make it.
+
+        Args:
+            wish: Which one.
+            parameters: What is searched.
+            start: Values of the first trial, by key; those that are missing are drawn.
+
+        Raises:
+            ArtefactError: The study is of another recipe, space, dataset or fold.
+            DataError: The storage cannot be opened.
+        """
+        import optuna  # noqa: PLC0415 - costs half a second
+
+        self._wish, self._parameters = wish, parameters
+        self._storage = open_storage(wish.storage)
+        with locked(wish.lock, wait=True):
+            self._study = optuna.create_study(
+                storage=self._storage,
+                study_name=wish.name,
+                direction="maximize",
+                pruner=_pruner(wish),
+                load_if_exists=True,
+            )
+            self._check_facts()
+            if not self._study.get_trials(deepcopy=False) and start:
+                self._study.enqueue_trial(dict(start))
+
+    def _check_facts(self) -> None:
+        stored, facts = self._study.user_attrs, {"version": TUNING_VERSION, **self._wish.facts}
+        if _FACTS not in stored:
+            if self._study.get_trials(deepcopy=False):
+                raise ArtefactError(
+                    f"{self._wish.storage}: study {self._wish.name!r} was not made by python -m ensemble.tune. Give "
+                    "another --study"
+                )
+            self._study.set_user_attr(_FACTS, facts)
+        elif differing := [name for name, value in facts.items() if stored[_FACTS].get(name) != value]:
+            raise ArtefactError(
+                f"{self._wish.storage}: study {self._wish.name!r} was started with another {', '.join(differing)}. "
+                "Give another --study, or go on as it was started"
+            )
+
+    def work(self, objective: Objective, told: Callable[[TriedTrial], None] = lambda _trial: None) -> None:
+        """Try points until the study has as many as are wanted.
+
+        Args:
+            objective: What is to be high. Its ``EnsembleError`` fails the trial, and the search goes on.
+            told: Called after each of our trials.
+
+        Raises:
+            Unfinished: The objective was asked to stop; its trial is queued again, and so with ``StorageError``.
+        """
+        from optuna.exceptions import UpdateFinishedTrialError  # noqa: PLC0415
+
+        while (trial := self._next()) is not None:
+            with signs_of_life(partial(trial.set_user_attr, SEEN)):
+                state, value, problem = self._try(trial, objective)
+            with suppress(ValueError, UpdateFinishedTrialError):  # taken for dead: the point is tried again
+                if problem:
+                    trial.set_user_attr(_PROBLEM, problem)
+                self._study.tell(trial, value, state=state)
+            told(next(one for one in self.trials() if one.number == trial.number))
+
+    def _try(self, trial: optuna.Trial, objective: Objective) -> tuple[optuna.trial.TrialState, float | None, str]:
+        from optuna.exceptions import UpdateFinishedTrialError  # noqa: PLC0415
+        from optuna.trial import TrialState  # noqa: PLC0415
+
+        overrides = tuple(f"{one.key}={_suggested(trial, one)}" for one in self._parameters)
+        trial.set_user_attr(_OVERRIDES, list(overrides))
+
+        def report(step: int, value: float) -> None:
+            trial.report(value, step)
+            if self._wish.pruner != "none" and trial.should_prune():
+                raise Pruned
+
+        try:
+            origin = int(trial.user_attrs.get("origin", trial.number))
+            value = objective(Trial(trial.number, origin, overrides, report))
+        except Pruned:
+            return TrialState.PRUNED, None, ""
+        except (Unfinished, StorageError, KeyboardInterrupt):
+            self._give_back(trial.number)
+            raise
+        except EnsembleError as error:
+            return TrialState.FAIL, None, str(error)
+        except UpdateFinishedTrialError:
+            return TrialState.FAIL, None, ""
+        if value != value:  # noqa: PLR0124 - NaN
+            return TrialState.FAIL, None, "the objective is not a number"
+        return TrialState.COMPLETE, value, ""
+
+    def _next(self) -> optuna.Trial | None:
+        """Take a point, under the lock: a queued one, or a new one if there are not enough yet."""
+        import optuna  # noqa: PLC0415
+
+        with locked(self._wish.lock, wait=True):
+            self._recover()
+            trials = self._study.get_trials(deepcopy=False)
+            repeated = {one.user_attrs.get(_RETRY_OF) for one in trials}
+            counted = sum(one.number not in repeated for one in trials)
+            queued = any(one.state == optuna.trial.TrialState.WAITING for one in trials)
+            if counted >= self._wish.trials and not queued:
+                return None
+            # A seed for each trial: processes with the same one would draw the same points.
+            self._study.sampler = optuna.samplers.TPESampler(
+                seed=derive_seed(self._wish.seed, "trial", len(trials)) % 2**32,
+                n_startup_trials=max(3, min(10, self._wish.trials // 4)),
+                constant_liar=True,
+            )
+            trial = self._study.ask()
+            trial.set_user_attr(OWNER, this_process())
+            trial.set_user_attr(SEEN, time.time())
+            return trial
+
+    def _give_back(self, number: int) -> None:
+        """Our own trial is lost: another process, or the next call, repeats it."""
+        with locked(self._wish.lock, wait=True):
+            self._lose(number)
+            self._requeue()
+
+    def _recover(self) -> None:
+        """Find trials whose processes have ended."""
+        from optuna.trial import TrialState  # noqa: PLC0415
+
+        for trial in self._study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
+            started = time.time() if trial.datetime_start is None else trial.datetime_start.timestamp()
+            if is_gone(trial.user_attrs, started_at=started, silence_seconds=self._wish.silence_seconds):
+                self._lose(trial.number)
+        self._requeue()
+
+    def _lose(self, number: int) -> None:
+        from optuna.exceptions import UpdateFinishedTrialError  # noqa: PLC0415
+        from optuna.trial import TrialState  # noqa: PLC0415
+
+        study_id = self._storage.get_study_id_from_name(self._wish.name)
+        trial_id = self._storage.get_trial_id_from_study_id_trial_number(study_id, number)
+        with suppress(UpdateFinishedTrialError):  # another machine was faster
+            self._storage.set_trial_user_attr(trial_id, _LOST, True)  # noqa: FBT003
+            self._storage.set_trial_state_values(trial_id, state=TrialState.FAIL)
+
+    def _requeue(self) -> None:
+        """Queue what was lost and is not queued yet: a process may have ended between the two."""
+        trials = self._study.get_trials(deepcopy=False)
+        repeated = {one.user_attrs.get(_RETRY_OF) for one in trials}
+        for trial in trials:
+            attempt = int(trial.user_attrs.get("attempt", 1))
+            lost = trial.user_attrs.get(_LOST, False) and trial.state.name == "FAIL"
+            if lost and trial.number not in repeated and attempt < _MOST_ATTEMPTS:
+                origin = trial.user_attrs.get("origin", trial.number)
+                attributes = {_RETRY_OF: trial.number, "origin": origin, "attempt": attempt + 1}
+                params = trial.params or trial.system_attrs.get("fixed_params", {})
+                self._study.enqueue_trial(params, user_attrs=attributes)
+
+    def trials(self) -> list[TriedTrial]:
+        """All trials so far, in their order."""
+        return [_tried(one) for one in self._study.get_trials(deepcopy=False)]
+
+
+def _suggested(trial: optuna.Trial, one: Parameter) -> str:
+    """A value in YAML."""
+    if one.choices:
+        return str(trial.suggest_categorical(one.key, list(one.choices)))
+    if isinstance(one.low, int) and isinstance(one.high, int):
+        step = 1 if one.step is None else int(one.step)
+        return flow_text(trial.suggest_int(one.key, one.low, one.high, step=step, log=one.log))
+    return flow_text(trial.suggest_float(one.key, one.low, one.high, step=one.step, log=one.log))
+
+
+def _pruner(wish: StudyWish) -> optuna.pruners.BasePruner:
+    import optuna  # noqa: PLC0415
+
+    if wish.pruner == "hyperband":
+        return optuna.pruners.HyperbandPruner(min_resource=1, max_resource=max(2, wish.most_steps))
+    if wish.pruner == "median":
+        return optuna.pruners.MedianPruner(n_startup_trials=4, n_warmup_steps=max(1, wish.most_steps // 4))
+    return optuna.pruners.NopPruner()
+
+
+def _tried(trial: optuna.trial.FrozenTrial) -> TriedTrial:
+    attributes, reports = trial.user_attrs, trial.intermediate_values
+    state = {"FAIL": "lost" if attributes.get(_LOST) else "failed"}.get(trial.state.name, trial.state.name.lower())
+    value = trial.value if trial.state.name == "COMPLETE" else reports[max(reports)] if reports else None
+    overrides = tuple(attributes.get(_OVERRIDES, ()))
+    problem, retry_of = str(attributes.get(_PROBLEM, "")), attributes.get(_RETRY_OF)
+    return TriedTrial(trial.number, state, value, len(reports), overrides, problem, retry_of)

@@ -1,0 +1,107 @@
+"""The whole job in one command, and what it refuses."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from ensemble import demo, run, train
+from ensemble.errors import EXIT_BAD_INPUT, EXIT_DONE, EXIT_FAILED, FoldError, RecipeError
+from ensemble.files import read_json
+from ensemble.report.run_view import RunView, duration, print_failures, print_plan
+from ensemble.scheduling.local import Outcome
+from ensemble.scheduling.plan import PlannedRun, Progress
+
+RECIPE = """# A small member for tests.
+data:      {image_size: 32, n_folds: 2}
+model:     {name: cnn2}
+optimizer: {name: adam, lr: 1e-3}
+training:  {epochs: 1, batch_size: 16}
+precision: float32
+"""
+
+
+@pytest.fixture(scope="module")
+def job(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("job")
+    assert demo.main([str(folder / "phantoms"), "--images", "60"]) == 0
+    (folder / "phantoms" / "dataset.yaml").unlink()  # its fold count would win over the recipes'
+    for name in ("one", "two"):
+        (folder / f"{name}.yaml").write_text(RECIPE)
+    return folder
+
+
+def run_job(job: Path, *flags: str, recipes: tuple[str, ...] = ("one", "two")) -> int:
+    words = [str(job / f"{name}.yaml") for name in recipes]
+    places = ["--data", str(job / "phantoms"), "--runs", str(job / "runs"), "--submission", str(job / "sent.csv")]
+    return run.main([*words, *places, "--device", "cpu", "--trials", "0", *flags])
+
+
+def test_everything_that_is_wrong_is_said_before_anything_starts(job: Path) -> None:
+    (job / "bad.yaml").write_text(RECIPE.replace("cnn2", "cnn22"))
+    (job / "worse.yaml").write_text(RECIPE.replace("epochs: 1", "epochs: none"))
+    with pytest.raises(RecipeError, match=r"nothing was started.*epochs"):
+        run_job(job, recipes=("one", "worse"))
+    with pytest.raises(RecipeError, match="cnn22"):
+        run_job(job, recipes=("one", "bad"))
+    with pytest.raises(FoldError, match=r"--fold 2: expected 0 to 1"):
+        run_job(job, "--fold", "2")
+    assert run_job(job, recipes=("one", "one")) == EXIT_BAD_INPUT
+    assert not (job / "runs").exists()
+
+
+def test_a_dry_run_writes_nothing(job: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_job(job, "--dry-run") == EXIT_DONE
+    assert "4 trainings to run" in capsys.readouterr().out
+    assert not (job / "runs").exists()
+
+
+def test_what_is_missing_is_trained_then_all_is_blended(job: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = [str(job / "one.yaml"), "--data", str(job / "phantoms"), "--runs", str(job / "runs"), "--device", "cpu"]
+    assert train.main([*words, "--all-folds"]) == 0
+    before = (job / "runs/phantoms/one/fold_0/run.json").read_bytes()
+    capsys.readouterr()
+    assert run_job(job, "--fold", "0") == EXIT_DONE
+    said = capsys.readouterr().out
+    assert "two fold 0  done" in said
+    assert "no blend yet: it needs all folds. Still to train: two: 1" in said
+    assert run_job(job) == EXIT_DONE
+    said = capsys.readouterr().out
+    assert "two fold 1  done" in said
+    assert "one fold" not in said
+    assert (job / "runs/phantoms/one/fold_0/run.json").read_bytes() == before
+    assert set(read_json(job / "runs/phantoms/blends/blend/blend.json")["members"]) == {"one", "two"}
+    sent = (job / "sent.csv").read_bytes()
+    assert run_job(job) == EXIT_DONE
+    assert "fold" not in capsys.readouterr().out.split("macro-F1, cross-fitted")[0].split("folds      2")[1]
+    assert (job / "sent.csv").read_bytes() == sent
+
+
+def test_a_training_that_fails_is_named_with_its_log(job: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (job / "wild.yaml").write_text(RECIPE.replace("lr: 1e-3", "lr: 1e30"))
+    assert run_job(job, "--fold", "0", recipes=("one", "wild")) == EXIT_FAILED
+    shown = capsys.readouterr()
+    assert "wild fold 0 failed with exit code 1; it said last:" in shown.out
+    assert "the training loss is not finite" in shown.out
+    assert "1 training failed, named above" in shown.err
+    assert not (job / "runs/phantoms/logs/wild_fold_0.progress.json").exists()
+
+
+def test_what_a_person_sees(tmp_path: Path) -> None:
+    runs = [PlannedRun("a", fold, ("true",), tmp_path / f"{fold}.log", tmp_path / "p") for fold in range(3)]
+    runs[0] = PlannedRun("a", 0, ("true",), tmp_path / "0.log", tmp_path / "p", finished=True, seconds=100.0)
+    console = Console(record=True, width=100, force_terminal=False, file=(tmp_path / "shown").open("w"))
+    print_plan(console, runs, at_once=1, threads=2)
+    with RunView(console, runs, at_once=1) as view:
+        view.started(runs[1])
+        view.looked({runs[1]: Progress(30, 100, 10.0, "training")}, [runs[2]])
+        view.ended(Outcome(runs[1], -9, 61.0, ("last words",)))
+    print_failures(console, [Outcome(runs[1], -9, 61.0, ("last words",))])
+    shown = console.export_text()
+    console.file.close()
+    assert "2 trainings to run, one after the other, 2 threads each; about 3 min" in shown
+    assert "a fold 1  FAILED (exit code -9) after 61 s" in shown
+    assert "last words" in shown
+    assert [duration(seconds) for seconds in (3.2, 89, 600, 7500)] == ["3 s", "89 s", "10 min", "2 h 05 min"]

@@ -1,0 +1,51 @@
+"""The translated step: the same weights as without, and one error where it cannot be had."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+
+from ensemble.errors import RecipeError
+from ensemble.recipe import DataSettings, ModelSettings, Recipe, TrainingSettings
+from ensemble.training import compiled
+from ensemble.training.checks import check_recipe
+from ensemble.training.compiled import check_compiler, compile_forward
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture
+def traced(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All of torch.compile but the C++ compiler, which takes ten seconds."""
+    monkeypatch.setattr(compiled, "_BACKEND", "aot_eager")
+
+
+@pytest.mark.usefixtures("traced")
+def test_gradients_are_those_of_the_model_itself() -> None:
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2), nn.ReLU(), nn.Flatten(), nn.Linear(2 * 36, 2))
+    images = torch.randn(3, 1, 8, 8)
+    found = []
+    for forward in (model, compile_forward(model)):
+        forward(images).square().mean().backward()
+        found.append([weight.grad.clone() for weight in model.parameters()])
+        model.zero_grad(set_to_none=True)
+    torch.testing.assert_close(found[1], found[0])
+    check_compiler(CPU)
+
+
+def test_without_a_compiler_the_recipe_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_compiler(graph: object, example: object) -> object:
+        raise RuntimeError("InvalidCxxCompiler: no working C++ compiler found")
+
+    monkeypatch.setattr(compiled, "_BACKEND", no_compiler)
+    recipe = Recipe(
+        model=ModelSettings(name="cnn2"),
+        data=DataSettings(image_size=(16, 16)),
+        training=TrainingSettings(compile=True),
+    )
+    with pytest.raises(RecipeError, match=r"training\.compile: torch cannot translate for cpu here .*no working C\+\+"):
+        check_recipe(recipe, n_classes=2, title="r.yaml")
+    with pytest.raises(RecipeError, match=r"torch cannot translate this network .*Set it to false"):
+        compile_forward(nn.Linear(2, 2))(torch.zeros(1, 2))
