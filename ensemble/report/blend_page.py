@@ -73,7 +73,7 @@ def _score(result: BlendResult) -> Markup:
         picked=", ".join(picked),
         gap=words.gap_story(result),
         figure=figures.score_figure(result),
-        models=words.one_model_or_k(result.rows),
+        notes=words.score_notes(result),
     )
 
 

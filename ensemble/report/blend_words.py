@@ -20,6 +20,10 @@ NOTHING_BEATS_EXACT = (
 NOT_THE_HIGHEST = (
     "To take the rule with the highest cross-fitted score would flatter it: of several scores the best is partly luck."
 )
+FEW_TEST_ROWS = (
+    "the interval of the test rows lies below the cross-fitted score: on so few rows some classes may have no "
+    "positive, and their F1 then counts as 0."
+)
 BY_IMAGE = (
     "Every image is decided on its own: it gets the labels with the highest expected F1. Thresholds are shown for "
     "orientation only."
@@ -31,6 +35,18 @@ def one_model_or_k(rows: Rows) -> str | None:
     if not (rows.n_holdout or rows.n_test):
         return None
     return ONE_MODEL_OR_K.format(n_folds=rows.n_folds) if rows.scored_by_fold_models else ONE_MODEL_OR_SEVERAL
+
+
+def few_test_rows(result: BlendResult) -> str | None:
+    """Why the test rows' interval may not hold the cross-fitted score; None where it does."""
+    interval = result.scores.test_interval95
+    apart = interval is not None and interval[1] < result.scores.cross_fitted
+    return FEW_TEST_ROWS if apart and result.choice.metric in ("macro_f1", "macro_fbeta") else None
+
+
+def score_notes(result: BlendResult) -> list[str]:
+    """What to know when scores and intervals are compared."""
+    return [said for said in (one_model_or_k(result.rows), few_test_rows(result)) if said is not None]
 
 
 def counts(rows: Rows) -> str:

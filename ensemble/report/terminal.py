@@ -83,9 +83,7 @@ def _score_notes(result: BlendResult) -> list[Text]:
     if picked := words.epochs_picked(result):
         said = f"* epoch picked on these rows (member {', '.join(picked)}): flattered; the holdout is not"
         notes.append(Text(said, "yellow"))
-    if said_of_models := words.one_model_or_k(result.rows):
-        notes.append(Text(f"Note: {said_of_models}", "dim"))
-    return notes
+    return [*notes, *(Text(f"Note: {note}", "dim") for note in words.score_notes(result))]
 
 
 def _rows(result: BlendResult) -> RenderableType:

@@ -91,6 +91,15 @@ def test_it_leads_with_the_score_to_believe() -> None:
     assert "0.9001" in lines[6]
 
 
+def test_an_interval_of_few_test_rows_that_does_not_hold_the_score_is_explained() -> None:
+    apart = replace(SCORES, test_interval95=(0.3, 0.6))
+    said = "on so few rows some classes may have no positive"
+    assert said in " ".join(shown(result(scores=apart)).split())
+    assert said not in " ".join(shown(result()).split())
+    by_counts = Choice(metric="micro_f1", metric_title="micro-F1")  # a class without positives costs it nothing
+    assert said not in " ".join(shown(result(scores=apart, choice=by_counts)).split())
+
+
 def test_scores_of_picked_epochs_are_marked_wherever_they_stand() -> None:
     text = shown(result())
     assert "* epoch picked on these rows (member [bold]): flattered; the holdout is not" in text
