@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -110,7 +111,11 @@ def _score_blend(source: Source, wishes: BlendWishes, paths: BlendPaths | None) 
     scores = blend_scores(source, rows, wishes, chain=chain, fitted=fitted, tables=tables)
     blended = blend_folds(folds, stack, rows=rows, probabilities=tables["oof"].probabilities())
     tried = candidates(wishes, source.class_names, paths=paths)
-    found = try_rules(tried, blended, wishes=wishes, scores=scores)
+    with ThreadPoolExecutor(1) as aside:  # Optuna keeps Python busy; what follows is NumPy, on the other core
+        rules = aside.submit(try_rules, tried, blended, wishes=wishes, scores=scores)
+        members, by = member_results(source, rows, wishes, weights=chain.combination.weights)
+        likeness = likeness_of(source, rows, wishes)
+        found = rules.result()
     curves = _curves(source, rows, wishes, chain=chain, fitted=fitted, probabilities=tables["oof"].probabilities())
     steeply = steep(curves) if wishes.metric.splits_by_class else ()
     own = thresholds_for_test(source, wishes, chain=chain, tables=tables)
@@ -122,7 +127,6 @@ def _score_blend(source: Source, wishes: BlendWishes, paths: BlendPaths | None) 
         tables=tables,
         test_decisions=decide_test_rows(chain.decider, own, tables["test"]) if "test" in tables else None,
     )
-    members, by = member_results(source, rows, wishes, weights=chain.combination.weights)
     result = BlendResult(
         rows=_describe(source, rows, tables),
         choice=replace(_choice(wishes, chain, own), member_rule_title=by),
@@ -135,7 +139,7 @@ def _score_blend(source: Source, wishes: BlendWishes, paths: BlendPaths | None) 
         classes=tuple(classes),
         warnings=(*cautions(source, rows=rows, classes=classes), *steeply, *better_alone(members, scores)),
         class_weights=_class_weights(chain, stack),
-        likeness=likeness_of(source, rows, wishes),
+        likeness=likeness,
     )
     return Scorecard(result, wishes, chain, tables, fitted, curves, own)
 
