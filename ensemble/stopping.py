@@ -8,11 +8,13 @@ has not looked after some seconds, it is interrupted where it is; if that does n
 from __future__ import annotations
 
 import ctypes
+import math
 import os
 import re
 import signal
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
@@ -36,8 +38,15 @@ class StopRequest:
         reason: Who asked, in words; empty as long as nobody has.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, echo_seconds: float = 0.0) -> None:
+        """Nobody has asked yet.
+
+        Args:
+            echo_seconds: Requests that come so soon after the first are the same one, told by several.
+        """
         self.reason = ""
+        self._echo_seconds = echo_seconds
+        self._asked = -math.inf
         self._patient = False
         self._seen = threading.Event()
 
@@ -62,7 +71,10 @@ class StopRequest:
         Raises:
             KeyboardInterrupt: At once.
         """
-        again, self.reason = bool(self.reason), self.reason or reason
+        again, now = bool(self.reason), time.monotonic()
+        if again and now - self._asked < self._echo_seconds:
+            return
+        self.reason, self._asked = self.reason or reason, now
         if again or not self._patient:
             raise KeyboardInterrupt(self.reason)
         threading.Thread(target=self._insist, daemon=True).start()
@@ -78,14 +90,15 @@ class StopRequest:
 
 
 @contextmanager
-def stop_signals(time_limit: float | None = None) -> Iterator[StopRequest]:
+def stop_signals(time_limit: float | None = None, *, echo_seconds: float = 0.0) -> Iterator[StopRequest]:
     """Turn Ctrl-C, SIGTERM and the end of ``time_limit`` into requests while the block runs.
 
     Args:
         time_limit: Seconds from now. The request comes a little before: a tenth of it, 5 to 30 seconds, and half of
             it where that is less.
+        echo_seconds: See ``StopRequest``.
     """
-    request = StopRequest()
+    request = StopRequest(echo_seconds=echo_seconds)
     if threading.current_thread() is not threading.main_thread():
         yield request  # only a main thread may have signals
         return
