@@ -57,7 +57,7 @@ class TorchrunTeam(Team):
 
     def __init__(self, share: Share, device: str) -> None:
         super().__init__(share, device)
-        self._questions = dist.new_group(backend="gloo", timeout=_PATIENCE)
+        self._questions: Any = dist.new_group(backend="gloo", timeout=_PATIENCE)
         self._parallel: DistributedDataParallel | None = None
         self._over = False
 
@@ -141,13 +141,13 @@ class TorchrunTeam(Team):
         """Torch's DistributedDataParallel. See ``Team``."""
         self.agree()
         device = next(model.parameters()).device
+        settings: dict[str, Any] = {
+            "device_ids": [device] if device.type == "cuda" else None,
+            "find_unused_parameters": some_unused,
+            _SYNC_BUFFERS: False,  # while training nobody reads them; see spread_buffers
+        }
         with self._company():
-            self._parallel = DistributedDataParallel(
-                model,
-                device_ids=[device] if device.type == "cuda" else None,
-                find_unused_parameters=some_unused,
-                **{_SYNC_BUFFERS: False},  # while training nobody reads them; see spread_buffers
-            )
+            self._parallel = DistributedDataParallel(model, **settings)
         return self._parallel
 
     def gradients(self, *, complete: bool) -> AbstractContextManager[None]:
@@ -185,7 +185,7 @@ class TorchrunTeam(Team):
     def _ask(self, *, failed: bool, asked: bool, within: timedelta | None = None) -> tuple[bool, bool]:
         """Whether any has failed, and whether any asks to stop."""
         flags = torch.tensor([failed, asked], dtype=torch.int32)
-        work = dist.all_reduce(flags, op=dist.ReduceOp.MAX, group=self._questions, async_op=True)
+        work: Any = dist.all_reduce(flags, op=dist.ReduceOp.MAX, group=self._questions, async_op=True)
         work.wait(_PATIENCE if within is None else within)
         any_failed, any_asked = flags.tolist()
         return bool(any_failed), bool(any_asked)

@@ -43,9 +43,7 @@ def joined(place: Place, device: str) -> Iterator[Team]:
 
 def _device(place: Place, wanted: str) -> str:
     if wanted not in ("auto", "cpu", "cuda"):
-        raise RecipeError(
-            f"--device {wanted}: with torchrun, expected auto, cpu or cuda: each process takes its own GPU"
-        )
+        raise RecipeError(f"--device {wanted}: torchrun gives each process its own GPU, so expected auto, cpu or cuda")
     gpus = torch.cuda.device_count()
     if wanted == "cpu" or (wanted == "auto" and gpus == 0):
         return "cpu"

@@ -40,6 +40,13 @@ def test_a_patient_loop_is_told_once_and_interrupted_the_second_time(number: sig
             os.kill(os.getpid(), signal.SIGINT)
 
 
+def test_a_request_that_comes_by_two_ways_at_once_is_one() -> None:
+    with stop_signals(echo_seconds=60) as stop, stop.patiently():
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGTERM):
+            os.kill(os.getpid(), number)
+        assert stop.reason == "Ctrl-C"
+
+
 def test_outside_of_a_loop_a_request_interrupts_at_once() -> None:
     with stop_signals(), pytest.raises(KeyboardInterrupt, match="SIGTERM"):
         os.kill(os.getpid(), signal.SIGTERM)
