@@ -1,4 +1,4 @@
-"""Trainings as tasks of Ray, on the nodes of a cluster or on this machine; the same plan as ``local``, the same results.
+"""Trainings as tasks of Ray, on a cluster or on this machine; the same plan as ``local``, the same results.
 
 A task is ``ensemble.train`` in a process of its own, as it is without Ray. Everything that lasts (checkpoints, logs,
 progress) lies on storage that all nodes share: a task whose node is lost is started again elsewhere by Ray, and goes on
