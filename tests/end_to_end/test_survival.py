@@ -189,7 +189,7 @@ def test_a_killed_worker_is_named(
 
 
 def test_divergence_names_the_ids_and_keeps_the_last_good_checkpoint(dataset: Path, tmp_path: Path) -> None:
-    said = r"epoch 1, batch 3 of 5 \(update 2, learning rate 9\.33e\+29; ids 'p.*discards fold_0/checkpoint\.pt"
+    said = r"epoch 1, batch 3 of 5 \(update 2, learning rate 9\.33e\+29; ids 's.*discards fold_0/checkpoint\.pt"
     with pytest.raises(TrainingDiverged, match=said):
         run_train(tmp_path, dataset, "--set", "optimizer.lr=1e30", "--checkpoint-seconds", "0")
     assert torch.load(fold_0(tmp_path) / "checkpoint.pt", weights_only=True)["updates"] == 1
