@@ -23,9 +23,6 @@ if TYPE_CHECKING:
     from ensemble.training.member import Member
     from ensemble.training.team import Team
 
-# A batch system sends its signal to each process, and so does torchrun, which got it too.
-_ECHO_SECONDS = 5.0
-
 
 def main(argv: Sequence[str]) -> int:
     """Parse, train, print."""
@@ -44,8 +41,7 @@ def main(argv: Sequence[str]) -> int:
         )
         return EXIT_BAD_INPUT
     share_cores()  # before anything imports torch
-    echo_seconds = _ECHO_SECONDS if place().count > 1 else 0.0
-    with stop_signals(args.time_limit, echo_seconds=echo_seconds) as stop, _team(args) as team:
+    with stop_signals(args.time_limit) as stop, _team(args) as team:
         return _train(args, argv, stop, team)
 
 
@@ -76,6 +72,8 @@ def _verify(folder: Path) -> int:
         print(f"weights not checked, as the release that trained them stored no hash: {first_few(found.unsealed)}")
     if found.unfinished:
         print(f"unfinished: {first_few(found.unfinished)}")
+    if found.foreign:
+        print(f"not written by training, and read by nothing: {first_few(found.foreign)}")
     return EXIT_DONE
 
 
@@ -91,13 +89,13 @@ def _team(args: argparse.Namespace) -> AbstractContextManager[Team]:
 
 
 def _train(args: argparse.Namespace, argv: Sequence[str], stop: StopRequest, team: Team) -> int:
-    from rich.console import Console
-
     from ensemble.preparation import check_member, prepare_member, read_whole
     from ensemble.recipe import load_recipe
+    from ensemble.report.console import open_console
     from ensemble.report.next_step import blend_members, train_again
 
-    console = Console(highlight=False, soft_wrap=True, quiet=not team.leads)
+    console = open_console(soft_wrap=True)
+    console.quiet = not team.leads
     overrides = [*args.overrides, *([] if args.seed is None else [f"seed={args.seed}"])]
     own = argparse.Namespace(**{**vars(args), "device": team.device or args.device})
     with team.leader_first():
