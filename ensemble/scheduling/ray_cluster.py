@@ -96,6 +96,8 @@ def import_ray() -> Any:
     """
     # Ray's own switch: nothing about its use leaves this machine.
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+    # Workers would step back behind everything else on the machine, unlike the trainings of the local engine.
+    os.environ.setdefault("RAY_worker_niceness", "0")
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
     try:
         with _own_signals():
