@@ -39,7 +39,7 @@ def connected(address: str | None, *, cpus: int = 1) -> Iterator[Any]:
         cpus: That such an instance has to offer at least; it offers all cores that this process may use.
 
     Raises:
-        EngineError: Ray is not installed, does not start, or nothing answers at the address.
+        EngineError: Ray is not installed, does not start, nothing answers at the address, or the cluster is lost.
     """
     ray = import_ray()
     if address is None:
@@ -53,12 +53,25 @@ def connected(address: str | None, *, cpus: int = 1) -> Iterator[Any]:
     try:
         with _own_signals():
             ray.init(**where, include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
-    except (ConnectionError, OSError, RuntimeError, ValueError, ImportError) as error:
+        _keep_quiet(ray)
+    except (OSError, RuntimeError, ValueError, ImportError, ray.exceptions.RayError) as error:
         raise EngineError(f"--engine ray: {said} ({error}). {remedy}") from error
     try:
         yield ray
+    except (ConnectionError, ray.exceptions.RayError) as error:
+        raise EngineError(
+            f"--engine ray: the cluster was lost ({error}). What is finished is kept, its trainings stop (saved), and "
+            "the same command goes on"
+        ) from error
     finally:
         ray.shutdown()
+
+
+def _keep_quiet(ray: Any) -> None:
+    """What Ray prints of lost nodes, whatever the level of its log, would stand in the midst of the live view."""
+    worker = getattr(getattr(ray, "_private", None), "worker", None)
+    if hasattr(worker, "print_to_stdstream"):  # no public switch; without it there are only more lines
+        worker.print_to_stdstream = lambda *_, **__: None
 
 
 def nodes_of(ray: Any) -> list[Node]:
