@@ -2,13 +2,14 @@
 
 ::
 
-    python benchmarks/ray_two_nodes.py DATASET OUT [--groups 12] [--rows 20] [--test 100] [--seed 0] [--quick] [--raylet-only]
+    python benchmarks/ray_two_nodes.py DATASET OUT [--groups 12] [--rows 20] [--test 100] [--seed 0]
+           [--quick] [--raylet-only]
 
 DATASET is a folder as for ``interrupted_run.py``; a part of it becomes a dataset in OUT. ``run`` with three recipes
 and three folds goes through three times, one thread each and two at once: with the local engine, with Ray, and with
 Ray while at a random moment, but not before a training there is past its first epoch, all processes of one node get
 SIGKILL at once, as when a machine loses power: the training, its guard, Ray's worker, the raylet. With --raylet-only
-the raylet alone is killed: the training beneath it is to save. Needs Linux (``/proc``) and ``pip install 'timm-ensemble[ray]'``.
+the raylet alone is killed: the training beneath it is to save. Needs Linux (``/proc``) and the extra ``[ray]``.
 """
 
 from __future__ import annotations
