@@ -35,7 +35,7 @@ sys.path.insert(0, str(ROOT))
 from ensemble.scheduling.plan import Progress, read_progress  # noqa: E402
 
 RECIPES = ("cnn2", "cnn3", "lstm")
-FOLDS, EPOCHS = 3, 3
+FOLDS, EPOCHS = 3, 12
 _PROGRESS = ".progress.json"
 
 
@@ -79,14 +79,14 @@ def make_data(args: argparse.Namespace) -> None:
 
 
 @contextmanager
-def two_nodes() -> Iterator[tuple[str, int]]:
-    """Address, and the process id of the raylet of the node that does not hold the head."""
+def two_nodes() -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
+    """Address, and the raylet of the node that does not hold the head."""
     from ray.cluster_utils import Cluster
 
     cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
     node = cluster.add_node(num_cpus=1)
     try:
-        yield cluster.address, node.all_processes["raylet"][0].process.pid
+        yield cluster.address, node.all_processes["raylet"][0].process
     finally:
         cluster.shutdown()
 
@@ -112,18 +112,19 @@ def timed(out: Path, name: str, recipes: tuple[str, ...], address: str | None = 
 
 
 def lose_a_node(
-    args: argparse.Namespace, process: subprocess.Popen[bytes], raylet: int, moment: float
+    args: argparse.Namespace, process: subprocess.Popen[bytes], raylet: subprocess.Popen[bytes], moment: float
 ) -> dict[str, Progress]:
     """Kill it; how far the trainings of all nodes were then is returned."""
     logs = args.out / "lost" / "data" / "logs"
-    while time.monotonic() < moment or not past_first_epoch(logs, family(raylet)):
+    while time.monotonic() < moment or not past_first_epoch(logs, family(raylet.pid)):
         assert process.poll() is None, f"it ended before, see {args.out / 'lost'}.log"
         time.sleep(0.1)
-    victims = [raylet] if args.raylet_only else family(raylet)
+    victims = [raylet.pid] if args.raylet_only else family(raylet.pid)
     before = {path.name.removesuffix(_PROGRESS): read_progress(path) for path in logs.glob(f"*{_PROGRESS}")}
     for pid in reversed(victims):  # a training first: killed after its guard, it might have saved
         with suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
+    raylet.wait()  # as a zombie it would still be there for its workers
     done = len(list(args.out.glob("lost/data/*/fold_*/run.json")))
     print(f"a node killed ({len(victims)} processes), when {done} trainings were done", flush=True)
     return before
