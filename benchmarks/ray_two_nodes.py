@@ -35,7 +35,7 @@ sys.path.insert(0, str(ROOT))
 from ensemble.scheduling.plan import Progress, read_progress  # noqa: E402
 
 RECIPES = ("cnn2", "cnn3", "lstm")
-FOLDS, EPOCHS = 3, 12
+FOLDS, EPOCHS = 3, 8
 _PROGRESS = ".progress.json"
 
 
