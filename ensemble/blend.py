@@ -94,7 +94,7 @@ def _blend(args: argparse.Namespace) -> int:
     card = score_blend(source, wishes, paths=paths)
     write_blend(paths, source=source, card=card)
     refusal = write_submission_files(submission, source=source, card=card)
-    print_report(card.result, Console(highlight=False))
+    print_report(card.result, Console(highlight=False), card.curves)
     _say_where(paths, submission=submission, refusal=refusal)
     return EXIT_DONE
 
@@ -118,7 +118,7 @@ def _blend_tables(args: argparse.Namespace) -> int:
     with locked(paths.lock):
         card = score_blend(source, wishes, paths=paths)
         refusal = write_out_folder(paths, source=source, card=card, folds=args.folds)
-    print_report(card.result, Console(highlight=False))
+    print_report(card.result, Console(highlight=False), card.curves)
     for remark in source.remarks:
         print(f"remark      {remark}")
     _say_where(paths, submission=paths.submission, refusal=refusal)

@@ -142,8 +142,9 @@ def _in_order(scores: Scores) -> list[str]:
 
 def absence_table(result: BlendResult) -> HtmlTable:
     """The plain mean without each member, the most missed first."""
-    found = () if result.likeness is None else result.likeness.absences
-    rows = [[one.name, score(one.cross_fitted), signed(-one.loss)] for one in sorted(found, key=lambda one: -one.loss)]
+    likeness = result.likeness
+    found = [] if likeness is None else [likeness.absences[place] for place in words.most_missed(likeness)]
+    rows = [[one.name, score(one.cross_fitted), signed(-one.loss)] for one in found]
     return HtmlTable(["without", "cross-fitted", "change"], rows)
 
 
