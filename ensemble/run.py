@@ -83,11 +83,10 @@ def main(argv: Sequence[str]) -> int:
 
 def _run(args: argparse.Namespace, stop: StopRequest) -> int:
     share_cores()  # before anything imports torch
-    from rich.console import Console
-
+    from ensemble.report.console import open_console
     from ensemble.report.run_view import print_plan
 
-    console = Console(highlight=False, soft_wrap=True)
+    console = open_console(soft_wrap=True)
     checked = _check_all(args)
     runs = next(iter(checked.values())).runs
     folds = _wanted(args, checked)

@@ -66,18 +66,19 @@ def _verify(folder: Path) -> int:
         print(f"weights not checked, as the release that trained them stored no hash: {first_few(found.unsealed)}")
     if found.unfinished:
         print(f"unfinished: {first_few(found.unfinished)}")
+    if found.foreign:
+        print(f"not written by training, and read by nothing: {first_few(found.foreign)}")
     return EXIT_DONE
 
 
 def _train(args: argparse.Namespace, argv: Sequence[str], stop: StopRequest) -> int:
     share_cores()  # before anything imports torch
-    from rich.console import Console
-
     from ensemble.preparation import check_member, prepare_member, read_whole, wanted_folds
     from ensemble.recipe import load_recipe
+    from ensemble.report.console import open_console
     from ensemble.report.next_step import blend_members, train_again
 
-    console = Console(highlight=False, soft_wrap=True)
+    console = open_console(soft_wrap=True)
     overrides = [*args.overrides, *([] if args.seed is None else [f"seed={args.seed}"])]
     recipe = load_recipe(args.recipe, overrides)
     whole, command = read_whole(args, recipe), ["ensemble.train", *argv]

@@ -55,18 +55,21 @@ class ImageRows:
         cache: Decoded images.
         index: Shape (N,), int64: each row's place in ``cache``.
         labels: Shape (N, C), float32 with NaN for "not labelled".
+        image_ids: Shape (N,), for messages; None: their files' names are used.
     """
 
     cache: ImageCache
     index: NDArray[np.int64]
     labels: NDArray[np.float32]
+    image_ids: NDArray[np.str_] | None = None
 
     def __len__(self) -> int:
         return len(self.index)
 
     def subset(self, positions: NDArray[np.int64] | NDArray[np.bool_]) -> ImageRows:
         """The chosen rows, in the order of ``positions``."""
-        return ImageRows(self.cache, self.index[positions], self.labels[positions])
+        image_ids = None if self.image_ids is None else self.image_ids[positions]
+        return ImageRows(self.cache, self.index[positions], self.labels[positions], image_ids)
 
 
 class _Batches(Dataset[Batch | EnsembleError]):
@@ -159,9 +162,10 @@ class BatchLoader:
                 yield made
 
     def names_of(self, epoch: int, batch: int) -> str:
-        """The images of one batch, by their files' names, for messages; of very large batches only the first."""
-        index = self.rows.index[self.order.positions_of(epoch)[batch]]
-        return first_few(self.rows.cache.image_files[index], limit=_NAMED_IMAGES)
+        """The ids of one batch's images, for messages; of very large batches only the first."""
+        rows = self.rows
+        names = rows.cache.image_files[rows.index] if rows.image_ids is None else rows.image_ids
+        return first_few(names[self.order.positions_of(epoch)[batch]], limit=_NAMED_IMAGES)
 
 
 def training_loader(

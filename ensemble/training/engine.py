@@ -183,7 +183,7 @@ def _refuse_divergence(meter: LossMeter, state: TrainingState, loader: BatchLoad
     state.schedule.set_for(update)  # training is over: this asks for the rate of then, which is not that of now
     raise TrainingDiverged(
         f"the training loss is not finite from epoch {epoch + 1}, batch {bad + 1} of {len(loader)} (update "
-        f"{update + 1}, learning rate {state.schedule.learning_rate():.3g}; images {loader.names_of(epoch, bad)}). "
+        f"{update + 1}, learning rate {state.schedule.learning_rate():.3g}; ids {loader.names_of(epoch, bad)}). "
         f"{REMEDY}"
     )
 
