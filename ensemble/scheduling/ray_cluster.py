@@ -70,7 +70,9 @@ def connected(address: str | None, *, cpus: int = 1) -> Iterator[Any]:
 def _keep_quiet(ray: Any) -> None:
     """What Ray prints of lost nodes, whatever the level of its log, would stand in the midst of the live view."""
     worker = getattr(getattr(ray, "_private", None), "worker", None)
-    if hasattr(worker, "print_to_stdstream"):  # no public switch; without it there are only more lines
+    if worker is not None and hasattr(
+        worker, "print_to_stdstream"
+    ):  # no public switch; without it there are only more lines
         worker.print_to_stdstream = lambda *_, **__: None
 
 
