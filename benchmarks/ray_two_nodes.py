@@ -2,12 +2,14 @@
 
 ::
 
-    python benchmarks/ray_two_nodes.py DATASET OUT [--groups 12] [--rows 20] [--test 100] [--seed 0] [--quick]
+    python benchmarks/ray_two_nodes.py DATASET OUT [--groups 12] [--rows 20] [--test 100] [--seed 0]
+           [--quick] [--raylet-only]
 
 DATASET is a folder as for ``interrupted_run.py``; a part of it becomes a dataset in OUT. ``run`` with three recipes
 and three folds goes through three times, one thread each and two at once: with the local engine, with Ray, and with
-Ray while at a random moment all processes of one node get SIGKILL at once, as when a machine loses power: the training,
-its guard, Ray's worker, the raylet. Needs Linux (``/proc``) and ``pip install 'timm-ensemble[ray]'``.
+Ray while at a random moment, but not before a training there is past its first epoch, all processes of one node get
+SIGKILL at once, as when a machine loses power: the training, its guard, Ray's worker, the raylet. With --raylet-only
+the raylet alone is killed: the training beneath it is to save. Needs Linux (``/proc``) and the extra ``[ray]``.
 """
 
 from __future__ import annotations
@@ -33,7 +35,7 @@ sys.path.insert(0, str(ROOT))
 from ensemble.scheduling.plan import Progress, read_progress  # noqa: E402
 
 RECIPES = ("cnn2", "cnn3", "lstm")
-FOLDS, EPOCHS = 3, 3
+FOLDS, EPOCHS = 3, 8
 _PROGRESS = ".progress.json"
 
 
@@ -46,6 +48,7 @@ def main() -> None:
     parser.add_argument("--test", type=int, default=100, metavar="N")
     parser.add_argument("--seed", type=int, default=0, help="of the moment")
     parser.add_argument("--quick", action="store_true", help="one recipe, and Ray is not timed undisturbed")
+    parser.add_argument("--raylet-only", action="store_true", help="its workers and trainings are left to themselves")
     args = parser.parse_args()
     recipes = RECIPES[:1] if args.quick else RECIPES
     make_data(args)
@@ -56,7 +59,10 @@ def main() -> None:
             each = (seconds["ray"] - seconds["local"]) / (len(recipes) * FOLDS)
             print(f"overhead of the engine: {each:+.1f} s for each training", flush=True)
         rng = random.Random(args.seed)  # noqa: S311 - no secret
-        lose_a_node(args.out, recipes, address, victim, moment=rng.uniform(0.2, 0.5) * seconds["local"])
+        lost = start(args.out, "lost", recipes, address)
+        moment = time.monotonic() + rng.uniform(0.2, 0.5) * seconds["local"]
+        before = lose_a_node(args, lost, victim, moment)
+        see_to_the_end(args.out, lost, before)
     for name in [name for name in ("ray", "lost") if (args.out / name).exists()]:
         compare(args.out, name)
 
@@ -73,18 +79,16 @@ def make_data(args: argparse.Namespace) -> None:
 
 
 @contextmanager
-def two_nodes() -> Iterator[tuple[str, int]]:
-    """Address, and the process id of the raylet of the node that does not hold the head."""
+def two_nodes() -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
+    """Address, and the raylet of the node that does not hold the head."""
     from ray.cluster_utils import Cluster
 
     cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
     node = cluster.add_node(num_cpus=1)
     try:
-        yield cluster.address, node.all_processes["raylet"][0].process.pid
+        yield cluster.address, node.all_processes["raylet"][0].process
     finally:
-        with suppress(AssertionError):  # of a node whose processes were killed already
-            cluster.shutdown()
-        cluster.remove_node(cluster.head_node)
+        cluster.shutdown()
 
 
 def start(out: Path, name: str, recipes: tuple[str, ...], address: str | None = None) -> subprocess.Popen[bytes]:
@@ -107,26 +111,33 @@ def timed(out: Path, name: str, recipes: tuple[str, ...], address: str | None = 
     return seconds
 
 
-def lose_a_node(out: Path, recipes: tuple[str, ...], address: str, raylet: int, *, moment: float) -> None:
-    """Kill it at that moment, or later: as soon as a training on it has trained."""
-    began = time.monotonic()
-    process = start(out, "lost", recipes, address)
-    logs = out / "lost" / "data" / "logs"
-    while time.monotonic() - began < moment or not trained(logs, family(raylet)):
-        assert process.poll() is None, f"it ended before, see {out / 'lost'}.log"
+def lose_a_node(
+    args: argparse.Namespace, process: subprocess.Popen[bytes], raylet: subprocess.Popen[bytes], moment: float
+) -> dict[str, Progress]:
+    """Kill it; how far the trainings of all nodes were then is returned."""
+    logs = args.out / "lost" / "data" / "logs"
+    while time.monotonic() < moment or not past_first_epoch(logs, family(raylet.pid)):
+        assert process.poll() is None, f"it ended before, see {args.out / 'lost'}.log"
         time.sleep(0.1)
-    killed = family(raylet)
+    victims = [raylet.pid] if args.raylet_only else family(raylet.pid)
     before = {path.name.removesuffix(_PROGRESS): read_progress(path) for path in logs.glob(f"*{_PROGRESS}")}
-    finished = len(list(out.glob("lost/data/*/fold_*/run.json")))
-    for pid in reversed(killed):  # a training first: killed after its guard, it might have saved
+    for pid in reversed(victims):  # a training first: killed after its guard, it might have saved
         with suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
-    print(f"after {time.monotonic() - began:.0f} s {len(killed)} processes of a node killed, {finished} trainings done")
+    raylet.wait()  # as a zombie it would still be there for its workers
+    done = len(list(args.out.glob("lost/data/*/fold_*/run.json")))
+    print(f"a node killed ({len(victims)} processes), when {done} trainings were done", flush=True)
+    return before
+
+
+def see_to_the_end(out: Path, process: subprocess.Popen[bytes], before: dict[str, Progress]) -> None:
+    killed = time.monotonic()
     code = process.wait()
     assert code == 0, f"exit code {code}, see {out / 'lost'}.log"
-    print(f"lost: all {len(recipes) * FOLDS} trainings done after {time.monotonic() - began:.0f} s", flush=True)
+    print(f"lost: all trainings, blend and report done {time.monotonic() - killed:.0f} s later", flush=True)
     for name, progress in before.items():
-        tell_repeated(name, (logs / f"{name}.log").read_text(encoding="utf-8"), progress)
+        log = out / "lost" / "data" / "logs" / f"{name}.log"
+        tell_repeated(name, log.read_text(encoding="utf-8"), progress)
 
 
 def family(raylet: int) -> list[int]:
@@ -142,12 +153,13 @@ def family(raylet: int) -> list[int]:
     return found
 
 
-def trained(logs: Path, pids: list[int]) -> bool:
-    """Whether a training among these processes has trained some images."""
+def past_first_epoch(logs: Path, pids: list[int]) -> bool:
+    """Whether a training among these processes is a little into its second epoch, at least."""
     commands = [command_of(pid) for pid in pids]
     return any(
-        read_progress(path).done and any(str(path) in command for command in commands)
+        EPOCHS * progress.done > 1.2 * progress.total > 0 and any(str(path) in command for command in commands)
         for path in logs.glob(f"*{_PROGRESS}")
+        if (progress := read_progress(path))
     )
 
 

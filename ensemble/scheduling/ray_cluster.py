@@ -39,7 +39,7 @@ def connected(address: str | None, *, cpus: int = 1) -> Iterator[Any]:
         cpus: That such an instance has to offer at least; it offers all cores that this process may use.
 
     Raises:
-        EngineError: Ray is not installed, does not start, or nothing answers at the address.
+        EngineError: Ray is not installed, does not start, nothing answers at the address, or the cluster is lost.
     """
     ray = import_ray()
     if address is None:
@@ -53,12 +53,27 @@ def connected(address: str | None, *, cpus: int = 1) -> Iterator[Any]:
     try:
         with _own_signals():
             ray.init(**where, include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
-    except (ConnectionError, OSError, RuntimeError, ValueError, ImportError) as error:
+        _keep_quiet(ray)
+    except (OSError, RuntimeError, ValueError, ImportError, ray.exceptions.RayError) as error:
         raise EngineError(f"--engine ray: {said} ({error}). {remedy}") from error
     try:
         yield ray
+    except (ConnectionError, ray.exceptions.RayError) as error:
+        raise EngineError(
+            f"--engine ray: the cluster was lost ({error}). What is finished is kept, its trainings stop (saved), and "
+            "the same command goes on"
+        ) from error
     finally:
         ray.shutdown()
+
+
+def _keep_quiet(ray: Any) -> None:
+    """What Ray prints of lost nodes, whatever the level of its log, would stand in the midst of the live view."""
+    worker = getattr(getattr(ray, "_private", None), "worker", None)
+    if worker is not None and hasattr(
+        worker, "print_to_stdstream"
+    ):  # no public switch; without it there are only more lines
+        worker.print_to_stdstream = lambda *_, **__: None
 
 
 def nodes_of(ray: Any) -> list[Node]:
@@ -96,6 +111,8 @@ def import_ray() -> Any:
     """
     # Ray's own switch: nothing about its use leaves this machine.
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+    # Workers would step back behind everything else on the machine, unlike the trainings of the local engine.
+    os.environ.setdefault("RAY_worker_niceness", "0")
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
     try:
         with _own_signals():
