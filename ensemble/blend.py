@@ -80,16 +80,20 @@ def _blend(args: argparse.Namespace) -> int:
     from ensemble.evaluation import score_blend
     from ensemble.report.artefacts import write_blend, write_submission_files
     from ensemble.report.console import open_console
+    from ensemble.report.submission_place import refuse_other_dataset, submission_place
     from ensemble.report.terminal import print_report
+    from ensemble.runs import check_name
 
-    wishes, submission = _wishes(args), _submission_path(args)
+    wishes = _wishes(args)
+    name = check_name("blend" if args.name is None else str(args.name), "the blend name")
+    submission = submission_place(args.submission, name)
     source, runs = open_source(args.runs or Path("runs"), args.members, data=args.data)
-    _refuse_other_dataset(submission, source.name)
-    paths = runs.blend(_name(args))
+    refuse_other_dataset(submission, source.name)
+    paths = runs.blend(name)
     card = score_blend(source, wishes, paths=paths)
     write_blend(paths, source=source, card=card)
     refusal = write_submission_files(submission, source=source, card=card)
-    print_report(card.result, open_console())
+    print_report(card.result, open_console(), card.curves)
     _say_where(paths, submission=submission, refusal=refusal)
     return EXIT_DONE
 
@@ -112,7 +116,7 @@ def _blend_tables(args: argparse.Namespace) -> int:
     with locked(paths.lock):
         card = score_blend(source, wishes, paths=paths)
         refusal = write_out_folder(paths, source=source, card=card, folds=args.folds)
-    print_report(card.result, open_console())
+    print_report(card.result, open_console(), card.curves)
     for remark in source.remarks:
         print(printable(f"remark      {remark}"))
     _say_where(paths, submission=paths.submission, refusal=refusal)
@@ -126,50 +130,6 @@ def _say_where(paths: BlendPaths, *, submission: Path, refusal: str | None) -> N
     print(f"blend       {paths.summary}")
     print(printable(f"submission  {submission}" if refusal is None else f"submission  not written: {refusal}"))
     print(f"report      {paths.report}")
-
-
-def _name(args: argparse.Namespace) -> str:
-    return "blend" if args.name is None else str(args.name)
-
-
-def _submission_path(args: argparse.Namespace) -> Path:
-    from ensemble.errors import DataError
-    from ensemble.runs import check_folder, check_name
-
-    name = check_name(_name(args), "the blend name")
-    path: Path = args.submission or Path("submissions") / f"{name}.csv"
-    if path.suffix == ".json":
-        raise DataError(f"--submission {path}: expected a .csv or .txt file; the .json beside it says how it was made")
-    check_folder(path.parent, "the submission's folder")
-    if path.is_dir():
-        raise DataError(f"--submission {path}: expected a file, but this is a folder. Give FOLDER/NAME.csv")
-    there, absent = sorted((path, path.with_suffix(".json")), key=Path.exists, reverse=True)
-    if there.exists() and not absent.exists():
-        raise DataError(
-            f"{there} is there already and is no submission of ours ({absent.name} is not beside it), so it is not "
-            "overwritten. Move it away, or give another --submission or --name"
-        )
-    return path
-
-
-def _refuse_other_dataset(submission: Path, dataset: str) -> None:
-    """A submission of another dataset is somebody's work: it is not overwritten."""
-    from ensemble.errors import DataError
-    from ensemble.files import read_json
-    from ensemble.report.artefacts import SUBMISSION_VERSION
-    from ensemble.versions import check_version
-
-    origin = submission.with_suffix(".json")
-    if not origin.exists():
-        return
-    content = read_json(origin)
-    check_version(origin, content, what="submission's .json", reads=SUBMISSION_VERSION)
-    earlier = content.get("dataset")
-    if earlier not in (dataset, None):
-        raise DataError(
-            f"{submission} holds a submission for the dataset {str(earlier)!r}, and this blend is of {dataset!r}, so "
-            "it is not overwritten. Give another --name or --submission, or move it away"
-        )
 
 
 if __name__ == "__main__":

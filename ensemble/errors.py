@@ -11,6 +11,7 @@
     ├── StorageError       a disk is full, read-only or gone
     ├── TrainingDiverged   a loss stopped being finite
     ├── WorkerDied         a data worker process was killed
+    ├── EngineError        an engine for many trainings is not installed, not reached, or has no room
     └── Unfinished         stopped on request: the same command goes on
 """
 
@@ -95,6 +96,12 @@ class TrainingDiverged(EnsembleError):  # noqa: N818 - an event, named as the fi
     """A training loss stopped being finite."""
 
     exit_code = EXIT_FAILED
+
+
+class EngineError(EnsembleError):
+    """An engine for many trainings is not installed, is not reached, or has no room for one."""
+
+    exit_code = EXIT_BAD_INPUT
 
 
 class StorageError(EnsembleError):

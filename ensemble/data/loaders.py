@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from ensemble.data.cache import ImageCache
+from ensemble.data.shares import Share
 from ensemble.data.worker import start_worker, watched_workers
 from ensemble.errors import EnsembleError, first_few
 from ensemble.seeds import derive_seed
@@ -27,11 +28,12 @@ _NAMED_IMAGES = 64  # in a message; one of them is the culprit
 
 
 class Batch(NamedTuple):
-    """B images on the CPU.
+    """B images on the CPU. Of several processes that train together, each has the images of its share alone.
 
     Attributes:
-        images: Shape (B, 1, H, W): uint8 in 0..255, or float32 in [0, 1] where the files have 16 bits.
-        labels: Shape (B, C), float32: 0, 1, or NaN for "not labelled".
+        images: Shape (B, 1, H, W): uint8 in 0..255, or float32 in [0, 1] where the files have 16 bits. B is that of
+            the share.
+        labels: Shape (B, C), float32: 0, 1, or NaN for "not labelled". B is that of the whole batch, as below.
         positions: Shape (B,), int64: which of the loader's rows these are.
     """
 
@@ -41,10 +43,17 @@ class Batch(NamedTuple):
 
 
 class BatchKey(NamedTuple):
-    """What a worker needs to know to make a batch."""
+    """What a worker needs to know to make a batch.
+
+    Attributes:
+        epoch: From 0.
+        positions: Of the whole batch.
+        own: Those of them whose images this process computes.
+    """
 
     epoch: int
     positions: NDArray[np.int64]
+    own: slice
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,7 +95,7 @@ class _Batches(Dataset[Batch | EnsembleError]):
             return error
 
     def _batch(self, key: BatchKey) -> Batch:
-        index = self._rows.index[key.positions]
+        index = self._rows.index[key.positions[key.own]]
         images = as_network_input(self._rows.cache.gather(index))
         if self._augmentation is not None:
             images = self._augmentation.batch(images, (self._seed, key.epoch), index.tolist())
@@ -109,6 +118,9 @@ class EpochOrder(Sampler[BatchKey]):
 
     Every row is in exactly one batch. A last batch of a single image joins the one before it while training: batch
     normalisation cannot work on it alone.
+
+    Attributes:
+        share: This process's of every batch. Order and batches are the same however many processes there are.
     """
 
     def __init__(self, n_rows: int, batch_size: int, *, seed: int | None) -> None:
@@ -117,6 +129,7 @@ class EpochOrder(Sampler[BatchKey]):
         self._seed = seed
         self.epoch = 0
         self.first_batch = 0
+        self.share = Share()
 
     def positions_of(self, epoch: int) -> list[NDArray[np.int64]]:
         """The rows of every batch of ``epoch``, in the order in which they come."""
@@ -130,7 +143,10 @@ class EpochOrder(Sampler[BatchKey]):
         return np.split(order, cuts)
 
     def __iter__(self) -> Iterator[BatchKey]:
-        return (BatchKey(self.epoch, positions) for positions in self.positions_of(self.epoch)[self.first_batch :])
+        return (
+            BatchKey(self.epoch, positions, self.share.of(len(positions)).rows)
+            for positions in self.positions_of(self.epoch)[self.first_batch :]
+        )
 
     def __len__(self) -> int:
         return len(self.positions_of(0))

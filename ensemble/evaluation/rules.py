@@ -16,7 +16,7 @@ from ensemble.errors import DataError
 from ensemble.evaluation.chain import FoldChain
 from ensemble.evaluation.rows import LabelledRows
 from ensemble.evaluation.wishes import BlendWishes
-from ensemble.results import RuleResult
+from ensemble.results import RuleResult, Scores
 from ensemble.runs import BlendPaths
 from ensemble.seeds import derive_seed
 from ensemble.thresholds import (
@@ -118,17 +118,14 @@ def blend_folds(
     return Blended(rows, probabilities, by_fold)
 
 
-def try_rules(
-    tried: Sequence[Candidate], blended: Blended, *, wishes: BlendWishes, cross_fitted: float, chosen: str
-) -> list[RuleResult]:
+def try_rules(tried: Sequence[Candidate], blended: Blended, *, wishes: BlendWishes, scores: Scores) -> list[RuleResult]:
     """Score every candidate on the same blends.
 
     Args:
         tried: The rules.
         blended: On all rows, and on each fold.
-        wishes: The metric and the seed.
-        cross_fitted: The score of the chosen rule, which the report leads with.
-        chosen: The name of the rule that the blend decides by.
+        wishes: The metric, the seed, and the rule that the blend decides by.
+        scores: Of the blend: the chosen rule's are these, whatever chance says when it is fitted again.
     """
     results = []
     for candidate in tried:
@@ -137,10 +134,13 @@ def try_rules(
         started = time.perf_counter()
         decider = (candidate.final_rule or candidate.rule).fit(labels, blended.probabilities, groups, rng)
         seconds = time.perf_counter() - started
-        in_sample = wishes.metric.score(labels, decider(blended.probabilities))
-        is_chosen = candidate.name == chosen
-        score = cross_fitted if is_chosen else _cross_fitted(candidate.rule, blended, wishes=wishes)
-        results.append(RuleResult(candidate.name, candidate.title, in_sample, score, seconds, is_chosen))
+        is_chosen = candidate.name == wishes.thresholds
+        if is_chosen:
+            in_sample, cross_fitted = scores.in_sample, scores.cross_fitted
+        else:
+            in_sample = wishes.metric.score(labels, decider(blended.probabilities))
+            cross_fitted = _cross_fitted(candidate.rule, blended, wishes=wishes)
+        results.append(RuleResult(candidate.name, candidate.title, in_sample, cross_fitted, seconds, is_chosen))
     return results
 
 

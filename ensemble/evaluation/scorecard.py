@@ -110,7 +110,7 @@ def _score_blend(source: Source, wishes: BlendWishes, paths: BlendPaths | None) 
     scores = blend_scores(source, rows, wishes, chain=chain, fitted=fitted, tables=tables)
     blended = blend_folds(folds, stack, rows=rows, probabilities=tables["oof"].probabilities())
     tried = candidates(wishes, source.class_names, paths=paths)
-    found = try_rules(tried, blended, wishes=wishes, cross_fitted=scores.cross_fitted, chosen=wishes.thresholds)
+    found = try_rules(tried, blended, wishes=wishes, scores=scores)
     curves = _curves(source, rows, wishes, chain=chain, fitted=fitted, probabilities=tables["oof"].probabilities())
     steeply = steep(curves) if wishes.metric.splits_by_class else ()
     own = thresholds_for_test(source, wishes, chain=chain, tables=tables)
@@ -123,6 +123,7 @@ def _score_blend(source: Source, wishes: BlendWishes, paths: BlendPaths | None) 
         test_decisions=decide_test_rows(chain.decider, own, tables["test"]) if "test" in tables else None,
     )
     members, by = member_results(source, rows, wishes, weights=chain.combination.weights)
+    told = cautions(source, rows=rows, classes=classes, rates_matched=wishes.match_test_rate)
     result = BlendResult(
         rows=_describe(source, rows, tables),
         choice=replace(_choice(wishes, chain, own), member_rule_title=by),
@@ -133,7 +134,7 @@ def _score_blend(source: Source, wishes: BlendWishes, paths: BlendPaths | None) 
         best_possible=_best_possible(source, wishes),
         rules=tuple(found),
         classes=tuple(classes),
-        warnings=(*cautions(source, rows=rows, classes=classes), *steeply, *better_alone(members, scores)),
+        warnings=(*told, *steeply, *better_alone(members, scores)),
         class_weights=_class_weights(chain, stack),
         likeness=likeness_of(source, rows, wishes),
     )

@@ -73,7 +73,7 @@ def _score(result: BlendResult) -> Markup:
         picked=", ".join(picked),
         gap=words.gap_story(result),
         figure=figures.score_figure(result),
-        models=words.one_model_or_k(result.rows),
+        notes=words.score_notes(result),
     )
 
 
@@ -162,4 +162,5 @@ def _test(result: BlendResult) -> Markup:
         table=tables.rate_table(result),
         figure=figures.rate_figure(result, names) if few else None,
         n_test=f"{result.rows.n_test:,}",
+        matched=words.matched(result.choice),
     )

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
+from statistics import fmean
 
 from ensemble.metric import PER_CLASS
 from ensemble.report.cells import score, signed
-from ensemble.results import BlendResult, Choice, Rows, RuleResult, Scores
+from ensemble.results import BlendResult, Choice, Likeness, Rows, RuleResult, Scores
 
 ONE_MODEL_OR_K = (
     "an out-of-fold row is scored by one model, a holdout or test row by the mean of {n_folds}, which is less extreme."
@@ -20,6 +22,10 @@ NOTHING_BEATS_EXACT = (
 NOT_THE_HIGHEST = (
     "To take the rule with the highest cross-fitted score would flatter it: of several scores the best is partly luck."
 )
+FEW_TEST_ROWS = (
+    "the interval of the test rows lies below the cross-fitted score: on so few rows some classes may have no "
+    "positive, and their F1 then counts as 0."
+)
 BY_IMAGE = (
     "Every image is decided on its own: it gets the labels with the highest expected F1. Thresholds are shown for "
     "orientation only."
@@ -31,6 +37,18 @@ def one_model_or_k(rows: Rows) -> str | None:
     if not (rows.n_holdout or rows.n_test):
         return None
     return ONE_MODEL_OR_K.format(n_folds=rows.n_folds) if rows.scored_by_fold_models else ONE_MODEL_OR_SEVERAL
+
+
+def few_test_rows(result: BlendResult) -> str | None:
+    """Why the test rows' interval may not hold the cross-fitted score; None where it does."""
+    interval = result.scores.test_interval95
+    apart = interval is not None and interval[1] < result.scores.cross_fitted
+    return FEW_TEST_ROWS if apart and result.choice.metric in ("macro_f1", "macro_fbeta") else None
+
+
+def score_notes(result: BlendResult) -> list[str]:
+    """What to know when scores and intervals are compared."""
+    return [said for said in (one_model_or_k(result.rows), few_test_rows(result)) if said is not None]
 
 
 def counts(rows: Rows) -> str:
@@ -140,6 +158,20 @@ def search_notes(choice: Choice) -> list[str]:
     return [*([NOTHING_BEATS_EXACT.format(metric=choice.metric_title)] if alone else []), NOT_THE_HIGHEST]
 
 
+def most_missed(likeness: Likeness) -> list[int]:
+    """Members' numbers, by how much the plain mean loses without them, the most first."""
+    return sorted(range(len(likeness.absences)), key=lambda place: -likeness.absences[place].loss)
+
+
+def mean_correlations(likeness: Likeness) -> list[float]:
+    """Of each member's errors with those of the others; NaN where there is none."""
+    found = []
+    for place, row in enumerate(likeness.error_correlations):
+        known = [one for other, one in enumerate(row) if other != place and not math.isnan(one)]
+        found.append(fmean(known) if known else math.nan)
+    return found
+
+
 def mark(result: BlendResult) -> str:
     """Behind every score that a picked epoch flatters."""
     return " *" if epochs_picked(result) else ""
@@ -153,6 +185,13 @@ def decided(choice: Choice) -> str:
     return (
         f"{how}; the test rows by thresholds of their own, made of all test rows together ({choice.test_thresholds_by})"
     )
+
+
+def matched(choice: Choice) -> str:
+    """Whether the test rows' rates were meant to be what they are."""
+    if choice.test_thresholds_by is None:
+        return "Nothing was matched to the training rate."
+    return f"Their thresholds were made of all test rows together ({choice.test_thresholds_by})."
 
 
 def gap_story(result: BlendResult) -> str:

@@ -24,6 +24,9 @@ def test_the_example_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsy
     assert blend.main(command[1].split()) == 0
     summary = json.loads(Path("blended/blend.json").read_text())
     assert sorted(summary["members"]) == ["convnext", "resnet"]
-    score = f"{summary['scores']['cross_fitted']:.4f}"
-    assert score in capsys.readouterr().out
+    score, printed = f"{summary['scores']['cross_fitted']:.4f}", capsys.readouterr().out
+    assert score in printed
+    shown = re.search(r"```text\n(.*?)\n\n", example, re.DOTALL)
+    assert shown is not None
+    assert printed.startswith(shown[1])
     assert Path("blended/submission.csv").read_text().startswith("id,edema,effusion,nodule\n0300,")

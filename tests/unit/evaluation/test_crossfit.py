@@ -12,6 +12,7 @@ from ensemble.evaluation.chain import fit_folds
 from ensemble.evaluation.rules import blend_folds
 from ensemble.metric import Metric
 from ensemble.metrics import macro_f1
+from ensemble.results import Scores
 from ensemble.thresholds import THRESHOLD_RULES, ExactThresholds, decide, exact_thresholds
 
 RNG = np.random.default_rng(1)
@@ -77,14 +78,14 @@ def test_the_search_report_names_the_chosen_and_nothing_beats_exact() -> None:
     probabilities = chains[0].fitted.probabilities(stack)  # a mean has nothing to fit: the same on every fold
     blended = blend_folds(chains, stack, rows=ROWS, probabilities=probabilities)
     told = macro_f1(LABELS, cross_fit(ExactThresholds(), probabilities, rows=ROWS).decisions)
+    in_sample = macro_f1(LABELS, decide(probabilities, exact_thresholds(LABELS, probabilities)))
     results = try_rules(
-        candidates(wishes, ["x", "y"]), blended, wishes=wishes, cross_fitted=told, chosen=wishes.thresholds
+        candidates(wishes, ["x", "y"]), blended, wishes=wishes, scores=Scores(told, in_sample, 0.0, None)
     )
     by_name = {result.name: result for result in results}
     assert list(by_name) == [*(name for name in THRESHOLD_RULES if name != "optuna"), "optuna_cold", "optuna_warm"]
     assert [result.name for result in results if result.chosen] == ["exact"]
     assert by_name["exact"].cross_fitted == told
-    in_sample = macro_f1(LABELS, decide(probabilities, exact_thresholds(LABELS, probabilities)))
     assert by_name["exact"].in_sample == by_name["optuna_warm"].in_sample == in_sample
     assert max(result.in_sample for result in results) == in_sample
     assert by_name["fixed"].cross_fitted == by_name["fixed"].in_sample == macro_f1(LABELS, probabilities >= 0.5)

@@ -294,7 +294,7 @@ def test_a_translated_forward_pass_is_used_where_there_is_one() -> None:
         logits: torch.Tensor = state.model(images)
         return logits
 
-    state.compiled = forward
+    state.forward = forward
     plain = make_state()
     for one in (state, plain):
         train_one_epoch(one, make_loader(make_rows(6)), make_settings(), epoch=0)
