@@ -49,7 +49,8 @@ def connected(address: str | None, *, cpus: int = 1) -> Iterator[Any]:
     else:
         _check_answer(address)
         where = {"address": address}
-        said, remedy = f"there is no Ray cluster at {address}", "Start it: ray start --head"
+        said = f"there is no Ray cluster at {address}, or it lets nobody in without a token"
+        remedy = "Start it: ray start --head; where it was started with a token, set RAY_AUTH_MODE=token"
     try:
         with _own_signals():
             ray.init(**where, include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)

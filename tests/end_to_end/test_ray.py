@@ -18,7 +18,11 @@ precision: float32
 """
 
 
-def test_a_training_with_ray_ends_at_the_same_bytes(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_training_with_ray_ends_at_the_same_bytes(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))  # where Ray leaves a token
+    monkeypatch.setenv("RAY_AUTH_MODE", "token")  # as Ray sets it itself, for good
     assert demo.main([str(tmp_path / "phantoms"), "--images", "60"]) == 0
     (tmp_path / "one.yaml").write_text(RECIPE)
     words = [str(tmp_path / "one.yaml"), "--data", str(tmp_path / "phantoms"), "--device", "cpu", "--threads", "1"]
