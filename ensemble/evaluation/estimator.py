@@ -17,18 +17,10 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from ensemble.arrays import ArrayError, as_array_errors
-from ensemble.evaluation.held_out import (
-    Given,
-    HeldOut,
-    at_least_two_folds,
-    checked_groups,
-    parts_of,
-    respond,
-    splitter_of,
-)
+from ensemble.evaluation.held_out import Given, HeldOut, at_least_two_folds, parts_of, respond, splitter_of
 from ensemble.evaluation.responses import METHODS, Reader, choose_method, fit_scale
 from ensemble.evaluation.rows import LabelledRows
-from ensemble.evaluation.targets import Targets, as_given, class_number, read_targets
+from ensemble.evaluation.targets import Targets, as_given, checked_groups, class_number, read_targets
 from ensemble.evaluation.tuning import tune
 from ensemble.metric import Metric
 from ensemble.thresholds import DecisionRule, LabelRules, decision_rule

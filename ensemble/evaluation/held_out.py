@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from numbers import Integral
@@ -70,20 +69,6 @@ def splitter_of(cv: Any, *, n_rows: int, seed: int) -> Any:
     if not 2 <= int(wanted) <= n_rows:
         raise ArrayError(f"cv: expected 2 to {n_rows} folds, as n_samples = {n_rows}, got {wanted}")
     return EvenFolds(int(wanted), seed)
-
-
-def checked_groups(groups: Any) -> NDArray[Any] | None:
-    """Groups as an array, shape (N,); None: there are none.
-
-    Raises:
-        ArrayError: Some are None or NaN.
-    """
-    if groups is None:
-        return None
-    given = np.asarray(groups)
-    if missing := sum(one is None or (isinstance(one, float) and math.isnan(one)) for one in given.tolist()):
-        raise ArrayError(f"groups: expected one a row, got none for {missing} rows")
-    return given
 
 
 @dataclass(frozen=True, eq=False)
