@@ -13,6 +13,7 @@ from ensemble.errors import first_few
 from ensemble.evaluation.curves import STEEP_LOSS, steep_losses
 from ensemble.evaluation.rows import LabelledRows
 from ensemble.results import ClassResult, MemberResult, Scores
+from ensemble.thresholds.exact import ALL_POSITIVE, NONE_POSITIVE
 
 FEW_POSITIVE_GROUPS = 25
 LARGEST_RATE_RATIO = 1.5
@@ -88,12 +89,24 @@ def _epochs_picked(source: Source) -> Iterator[str]:
 
 
 def _without_labels(classes: Sequence[ClassResult]) -> Iterator[str]:
-    if names := [result.name for result in classes if not result.labelled]:
-        yield f"no row is labelled for {_listed(names)}: left out of every mean, and never called positive"
-    if names := [result.name for result in classes if result.labelled and not result.positives]:
-        yield f"no training row is positive for {_listed(names)}: never called positive, and F1 counts as 0"
-    if names := [result.name for result in classes if result.labelled and result.positives == result.labelled]:
-        yield f"no training row is negative for {_listed(names)}: called positive everywhere, so F1 says nothing"
+    """What thresholds mean for them depends on the rule: some look at no single class."""
+    if found := [result for result in classes if not result.labelled]:
+        never = ", and never called positive" if _all_at(found, NONE_POSITIVE) else ""
+        yield f"no row is labelled for {_named(found)}: left out of every mean{never}"
+    if found := [result for result in classes if result.labelled and not result.positives]:
+        never = "never called positive, and " if _all_at(found, NONE_POSITIVE) else ""
+        yield f"no training row is positive for {_named(found)}: {never}F1 counts as 0"
+    if found := [result for result in classes if result.labelled and result.positives == result.labelled]:
+        always = "called positive everywhere, so " if _all_at(found, ALL_POSITIVE) else ""
+        yield f"no training row is negative for {_named(found)}: {always}F1 says nothing"
+
+
+def _all_at(classes: Sequence[ClassResult], threshold: float) -> bool:
+    return all(result.threshold == threshold for result in classes)
+
+
+def _named(classes: Sequence[ClassResult]) -> str:
+    return _listed([result.name for result in classes])
 
 
 def _never_called(classes: Sequence[ClassResult]) -> Iterator[str]:

@@ -75,6 +75,15 @@ def test_classes_without_labels_or_positives_are_named() -> None:
     assert not [one for one in found[2:] if not one.startswith("F falls steeply")]
 
 
+def test_a_fixed_threshold_calls_classes_without_a_positive_too() -> None:
+    one, wishes = source(half(np.full(N, math.nan), np.zeros(N))), BlendWishes(trials=0, thresholds="fixed")
+    found = score_blend(one, wishes).result.warnings
+    assert found[:2] == (
+        "no row is labelled for 'b': left out of every mean",
+        "no training row is positive for 'c': F1 counts as 0",
+    )
+
+
 def test_classes_without_a_negative_are_named() -> None:
     labels = half(np.where(np.arange(N) % 5 == 0, math.nan, 1.0))
     card = score_blend(source(labels), BlendWishes(trials=0))
