@@ -48,7 +48,9 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=20, metavar="N", help="training rows of each group")
     parser.add_argument("--test", type=int, default=100, metavar="N")
     parser.add_argument("--seed", type=int, default=0, help="of the moment")
-    parser.add_argument("--quick", action="store_true", help="one recipe, and Ray is not timed undisturbed")
+    parser.add_argument(
+        "--quick", action="store_true", help="one recipe; Ray is not timed undisturbed, and its node lost early"
+    )
     parser.add_argument("--raylet-only", action="store_true", help="its workers and trainings are left to themselves")
     args = parser.parse_args()
     recipes = RECIPES[:1] if args.quick else RECIPES
@@ -61,7 +63,7 @@ def main() -> None:
             print(f"overhead of the engine: {each:+.1f} s for each training", flush=True)
         rng = random.Random(args.seed)  # noqa: S311 - no secret
         lost = start(args.out, "lost", recipes, address)
-        moment = time.monotonic() + rng.uniform(0.2, 0.5) * seconds["local"]
+        moment = time.monotonic() + (0.0 if args.quick else rng.uniform(0.1, 0.4) * seconds["local"])
         before = lose_a_node(args, lost, victim, moment)
         see_to_the_end(args.out, lost, before)
     for name in [name for name in ("ray", "lost") if (args.out / name).exists()]:

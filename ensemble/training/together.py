@@ -9,6 +9,7 @@ before numbers are exchanged, all must have agreed that they got there.
 from __future__ import annotations
 
 import inspect
+import os
 import socket
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -29,6 +30,7 @@ from ensemble.data.shares import Share
 from ensemble.errors import DataError, EnsembleError, WorkerDied
 from ensemble.files import locked
 from ensemble.seeds import derive_seed
+from ensemble.stopping import signals_deferred
 from ensemble.training.endings import LOST, End, end_by, is_loss
 from ensemble.training.team import Lock, Made, Team
 
@@ -66,6 +68,7 @@ class TorchrunTeam(Team):
         with self._company():
             failed, asked = self._ask(failed=False, asked=bool(stop))
             words = self._collect(None if failed else stop) if failed or asked else []
+            self._over = failed  # before a signal that came meanwhile is answered
         if failed:
             self._end(words)
         return next(filter(None, words), "")
@@ -176,7 +179,8 @@ class TorchrunTeam(Team):
                     self._ask(failed=True, asked=False, within=waits)
                     self._collect(end)
             except WorkerDied:
-                pass  # they are gone already
+                if not self.leads:
+                    os._exit(end.exit_code)  # they are gone, or do not answer: torch would wait for them at its end
         if not self.leads and end is not None:
             raise SystemExit(end.exit_code) from error
         if is_loss(error):
@@ -197,7 +201,6 @@ class TorchrunTeam(Team):
 
     def _end(self, ends: list[End | None]) -> None:
         """End as those that have failed did."""
-        self._over = True
         rank, end = next((rank, end) for rank, end in enumerate(ends) if end is not None)
         if not self.leads:
             raise SystemExit(end.exit_code)
@@ -207,9 +210,10 @@ class TorchrunTeam(Team):
 
     @contextmanager
     def _company(self) -> Iterator[None]:
-        """An exchange. A process that is gone is one error."""
+        """An exchange, which no signal breaks off in the middle. A process that is gone is one error."""
         try:
-            yield
+            with signals_deferred():
+                yield
         except RuntimeError as error:
             if not is_loss(error):
                 raise

@@ -76,6 +76,20 @@ def test_a_process_begins_with_signals_held_back() -> None:
     assert ("SIGTERM" in inside, "SIGTERM" in outside) == (True, False)
 
 
+def test_what_must_not_stop_half_way_ends_first() -> None:
+    ended = []
+
+    def work() -> None:
+        with stopping.signals_deferred():
+            os.kill(os.getpid(), signal.SIGTERM)
+            ended.append("well")
+        ended.append("too late")
+
+    with stop_signals(), pytest.raises(KeyboardInterrupt, match="SIGTERM"):
+        work()
+    assert ended == ["well"]
+
+
 def test_outside_of_a_loop_a_request_interrupts_at_once() -> None:
     with stop_signals(), pytest.raises(KeyboardInterrupt, match="SIGTERM"):
         os.kill(os.getpid(), signal.SIGTERM)
