@@ -22,7 +22,8 @@ import warnings
 from collections import Counter
 from pathlib import Path
 
-from fuzz_subjects import READ, REFUSED, SUBJECTS
+from fuzz_parts import READ, REFUSED
+from fuzz_subjects import SUBJECTS
 from hypothesis import HealthCheck, given, seed, settings
 from hypothesis import strategies as st
 

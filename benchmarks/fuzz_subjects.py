@@ -11,39 +11,17 @@ import cv2
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from fuzz_parts import EDITS, READ, damaged, refused
+from fuzz_recipes import recipes
 from hypothesis import strategies as st
 
 from ensemble.blending.foreign.opening import open_table
 from ensemble.data.images import check_head, read_grey
 from ensemble.dataset import read_dataset
-from ensemble.errors import EnsembleError, RecipeError
-from ensemble.recipe import dump_recipe, load_recipe
-from ensemble.yaml_text import dump_yaml
+from ensemble.errors import EnsembleError
 
-READ, REFUSED = "read", "refused"
-
-_NAMES = st.text(st.characters(codec="utf-8", exclude_characters="\0\r\n"), min_size=1, max_size=8)
 _IDS = st.text("abcxyz0189_-. ßé", min_size=1, max_size=8).filter(lambda text: text == text.strip(" ."))
 _FIELDS = st.sampled_from(["0", "1", "", "1.0", " 0", "True", "NaN"])
-_EDITS = st.lists(
-    st.tuples(st.sampled_from(["flip", "insert", "remove", "cut", "double"]), st.floats(0, 1), st.integers(0, 255)),
-    max_size=3,
-)
-
-
-def damaged(content: bytes, edits: list[tuple[str, float, int]]) -> bytes:
-    """The content after some edits, each at a place given as a share of its length."""
-    for kind, share, byte in edits:
-        place = int(share * len(content))
-        before, after = content[:place], content[place:]
-        content = {
-            "flip": before + bytes(b ^ (byte or 1) for b in after[:1]) + after[1:],
-            "insert": before + bytes([byte]) + after,
-            "remove": before + after[1 + byte % 8 :],
-            "cut": before,
-            "double": before + after[: byte + 1] + after,
-        }[kind]
-    return content
 
 
 def labels(data: st.DataObject, folder: Path) -> str:
@@ -65,16 +43,16 @@ def labels(data: st.DataObject, folder: Path) -> str:
     writer = csv.writer(stream, delimiter=data.draw(st.sampled_from(",;\t")), quoting=quoting, lineterminator=end)
     writer.writerows([["id", *names], *([name, *row] for name, row in zip(ids, values, strict=True))])
     content = (data.draw(st.sampled_from(["", "\ufeff"])) + stream.getvalue()).encode()
-    edits = data.draw(_EDITS)
+    edits = data.draw(EDITS)
     (folder / "train_labels.csv").write_bytes(damaged(content, edits))
     try:
         dataset = read_dataset(folder, images=False)
-    except EnsembleError:
+    except EnsembleError as error:
         # Sound tables may be refused for what they say, never for how they are written.
         stems = [name.rpartition(".")[0] if name.endswith((".png", ".npy")) else name for name in ids]
         empty = all(value in ("", "NaN") for row in values for value in row)
         assert edits or empty or len(set(stems)) < len(ids) or not all(map(_fit, ids)), content
-        return REFUSED
+        return refused(error)
     found = dataset.train.labels
     assert found is not None
     assert found.shape == (len(dataset.train), len(dataset.class_names))
@@ -92,47 +70,6 @@ def _fit(image_id: str) -> bool:
     return not set(image_id) <= set(".")
 
 
-_VALUES = st.recursive(
-    st.none() | st.booleans() | st.integers(-(10**6), 10**6) | st.floats() | _NAMES,
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(_NAMES, inner, max_size=3),
-    max_leaves=6,
-)
-_SOUND = {
-    "data": {"image_size": 32, "n_folds": 2, "mean": 0.5},
-    "augment": [{"HorizontalFlip": {"p": 0.5}}],
-    "model": {"name": "cnn2", "pretrained": False},
-    "loss": {"name": "bce"},
-    "optimizer": {"name": "adam", "lr": 1e-3},
-    "schedule": {"name": "cosine", "warmup_epochs": 1},
-    "training": {"epochs": 2, "batch_size": 16},
-    "seed": 0,
-}
-
-
-def recipes(data: st.DataObject, folder: Path) -> str:
-    """A recipe with other values and keys in some places, and its text damaged."""
-    recipe = {key: dict(part) if isinstance(part, dict) else part for key, part in _SOUND.items()}
-    n_changes = data.draw(st.integers(0, 2))
-    for _ in range(n_changes):
-        section = data.draw(st.sampled_from(list(recipe)))
-        part = recipe[section]
-        if isinstance(part, dict) and data.draw(st.booleans()):
-            part[data.draw(st.sampled_from(list(part) or ["name"]) | _NAMES)] = data.draw(_VALUES)
-        else:
-            recipe[section] = data.draw(_VALUES)
-    edits = data.draw(_EDITS)
-    path = folder / "recipe.yaml"
-    path.write_bytes(damaged(dump_yaml(recipe).encode(), edits))
-    try:
-        loaded = load_recipe(path)
-    except RecipeError:
-        assert edits or n_changes, path.read_text()
-        return REFUSED
-    path.write_text(dump_recipe(loaded), encoding="utf-8")
-    assert load_recipe(path) == loaded
-    return READ
-
-
 def tables(data: st.DataObject, folder: Path) -> str:
     """A prediction table as CSV, Parquet or NPZ."""
     ids = data.draw(st.lists(_IDS, min_size=1, max_size=5, unique=True))
@@ -147,15 +84,15 @@ def tables(data: st.DataObject, folder: Path) -> str:
         pq.write_table(pa.table({"id": ids, "one": values[:, 0], "two": values[:, 1]}), stream)
     else:
         np.savez(stream, id=np.array(ids), class_names=np.array(["one", "two"]), probabilities=values)
-    edits = data.draw(_EDITS)
+    edits = data.draw(EDITS)
     path = folder / f"member.{kind}"
     path.write_bytes(damaged(stream.getvalue(), edits))
     try:
         table = open_table(path)
         found_ids, found = table.load(table.columns)
-    except EnsembleError:
+    except EnsembleError as error:
         assert edits, (kind, ids)
-        return REFUSED
+        return refused(error)
     finally:
         path.unlink()
     assert found.dtype == np.float64
@@ -180,15 +117,15 @@ def images(data: st.DataObject, folder: Path) -> str:
         content = stream.getvalue()
     else:
         content = bytes(cv2.imencode(kind, pixels)[1])
-    edits = data.draw(_EDITS)
+    edits = data.draw(EDITS)
     path = folder / f"a{kind}"
     path.write_bytes(damaged(content, edits))
     try:
         check_head(path)
         found = read_grey(path)
-    except EnsembleError:
+    except EnsembleError as error:
         assert edits, (kind, pixels)
-        return REFUSED
+        return refused(error)
     finally:
         path.unlink()
     assert found.ndim == 2

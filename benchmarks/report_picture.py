@@ -26,7 +26,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         card = score_blend(source, BlendWishes(trials=100, seed=0), paths=BlendPaths(Path(folder)))
     console = Console(record=True, width=88, highlight=False, force_terminal=True, file=io.StringIO())
-    print_report(card.result, console)
+    print_report(card.result, console, card.curves)
     picture = console.export_svg(title="python -m ensemble.blend")
     # Rich names web fonts; the picture must need no network.
     picture = re.sub(r"@font-face \{.*?\}\s*", "", picture, flags=re.DOTALL)

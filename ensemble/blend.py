@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ensemble.command import run_command
-from ensemble.errors import EXIT_DONE
+from ensemble.errors import EXIT_DONE, printable
 from ensemble.report.blend_flags import build_parser
 
 if TYPE_CHECKING:
@@ -76,11 +76,10 @@ def _wishes(args: argparse.Namespace) -> BlendWishes:
 
 
 def _blend(args: argparse.Namespace) -> int:
-    from rich.console import Console
-
     from ensemble.blending import open_source
     from ensemble.evaluation import score_blend
     from ensemble.report.artefacts import write_blend, write_submission_files
+    from ensemble.report.console import open_console
     from ensemble.report.submission_place import refuse_other_dataset, submission_place
     from ensemble.report.terminal import print_report
     from ensemble.runs import check_name
@@ -94,17 +93,16 @@ def _blend(args: argparse.Namespace) -> int:
     card = score_blend(source, wishes, paths=paths)
     write_blend(paths, source=source, card=card)
     refusal = write_submission_files(submission, source=source, card=card)
-    print_report(card.result, Console(highlight=False))
+    print_report(card.result, open_console(), card.curves)
     _say_where(paths, submission=submission, refusal=refusal)
     return EXIT_DONE
 
 
 def _blend_tables(args: argparse.Namespace) -> int:
-    from rich.console import Console
-
     from ensemble.blending import TableFiles, TableOptions, source_of_tables
     from ensemble.evaluation import score_blend
     from ensemble.files import locked
+    from ensemble.report.console import open_console
     from ensemble.report.out_folder import open_out_folder, write_out_folder
     from ensemble.report.terminal import print_report
 
@@ -118,9 +116,9 @@ def _blend_tables(args: argparse.Namespace) -> int:
     with locked(paths.lock):
         card = score_blend(source, wishes, paths=paths)
         refusal = write_out_folder(paths, source=source, card=card, folds=args.folds)
-    print_report(card.result, Console(highlight=False))
+    print_report(card.result, open_console(), card.curves)
     for remark in source.remarks:
-        print(f"remark      {remark}")
+        print(printable(f"remark      {remark}"))
     _say_where(paths, submission=paths.submission, refusal=refusal)
     return EXIT_DONE
 
@@ -130,7 +128,7 @@ def _say_where(paths: BlendPaths, *, submission: Path, refusal: str | None) -> N
         names = " and ".join([str(studies[0]), *(path.name for path in studies[1:])])
         print(f"studies     {names} (optuna-dashboard opens them)")
     print(f"blend       {paths.summary}")
-    print(f"submission  {submission}" if refusal is None else f"submission  not written: {refusal}")
+    print(printable(f"submission  {submission}" if refusal is None else f"submission  not written: {refusal}"))
     print(f"report      {paths.report}")
 
 

@@ -8,27 +8,43 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import redirect_stderr, redirect_stdout
+from pathlib import Path
 from types import FrameType
 
 from ensemble.errors import EXIT_FAILED, EXIT_UNFINISHED, EnsembleError
+from ensemble.processes import may_speak, refuse_several
 
 
-def run_command(main: Callable[[Sequence[str]], int]) -> int:
+def run_command(main: Callable[[Sequence[str]], int], *, together: bool = False) -> int:
     """Run ``main`` on the process's arguments and return its exit code.
 
     Bad input and failures become one message on stderr. SIGTERM counts as Ctrl-C: exit code 75, and the same command
-    goes on later.
+    goes on later. Of processes that torchrun has started together on one machine, only the first is heard.
+
+    Args:
+        main: The command.
+        together: It knows what to do as one of several such processes; else that is refused.
     """
     signal.signal(signal.SIGTERM, _interrupt)
     try:
-        return _run(main)
+        if may_speak():
+            return _run(main, together=together)
+        with (
+            Path(os.devnull).open("w", encoding="utf-8") as nowhere,
+            redirect_stdout(nowhere),
+            redirect_stderr(nowhere),
+        ):
+            return _run(main, together=together)
     finally:
         # At its end Python looks through all objects once more: two seconds of work after a training, for nothing.
         gc.freeze()
 
 
-def _run(main: Callable[[Sequence[str]], int]) -> int:
+def _run(main: Callable[[Sequence[str]], int], *, together: bool) -> int:
     try:
+        if not together:
+            refuse_several("this command")
         return main(sys.argv[1:])
     except EnsembleError as error:
         return _fail(str(error), error.exit_code)

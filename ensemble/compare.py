@@ -51,13 +51,12 @@ def main(argv: Sequence[str]) -> int:
 
 
 def _compare(args: argparse.Namespace) -> int:
-    from rich.console import Console
-
     from ensemble.blending import open_source
     from ensemble.errors import DataError
     from ensemble.evaluation import compare_members
     from ensemble.report.comparison import print_comparison
     from ensemble.report.comparison_files import check_place, write_comparison
+    from ensemble.report.console import open_console
     from ensemble.runs import ComparisonPaths, check_folder
 
     if not args.resamples:
@@ -69,7 +68,7 @@ def _compare(args: argparse.Namespace) -> int:
     comparison = compare_members(source, runs, n_resamples=args.resamples, seed=args.seed)
     paths = runs.comparison if args.out is None else ComparisonPaths(args.out)
     write_comparison(paths, comparison)
-    print_comparison(comparison, Console(highlight=False))
+    print_comparison(comparison, open_console())
     print(f"written     {paths.markdown} and {paths.members.stem}*.csv beside it")
     return EXIT_DONE
 

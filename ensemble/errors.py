@@ -11,15 +11,21 @@
     ├── StorageError       a disk is full, read-only or gone
     ├── TrainingDiverged   a loss stopped being finite
     ├── WorkerDied         a data worker process was killed
+    ├── EngineError        an engine for many trainings is not installed, not reached, or has no room
     └── Unfinished         stopped on request: the same command goes on
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from typing import Self
 
 _MOST_PROBLEMS = 30
+_LONGEST_MESSAGE, _LAST_PART = 20_000, 1_000  # characters; a remedy stands at the end
+# Control characters but the line break, marks that turn the direction of writing, and what cannot be encoded: some
+# command a terminal, the others make a name look like another one.
+_UNSHOWN = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
 EXIT_DONE = 0
 EXIT_FAILED = 1
@@ -28,9 +34,16 @@ EXIT_UNFINISHED = 75  # EX_TEMPFAIL: the same command goes on
 
 
 class EnsembleError(Exception):
-    """Base of all errors raised on purpose. ``exit_code`` is what a command returns for it."""
+    """Base of all errors raised on purpose. ``exit_code`` is what a command returns for it.
+
+    The message is fit to be shown, whatever files and libraries have put into it: see :func:`printable`. A very long
+    one loses its middle.
+    """
 
     exit_code: int = EXIT_FAILED
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(_without_middle(printable(message)))
 
     @classmethod
     def gather(cls, headline: str, problems: Sequence[str]) -> Self:
@@ -85,6 +98,12 @@ class TrainingDiverged(EnsembleError):  # noqa: N818 - an event, named as the fi
     exit_code = EXIT_FAILED
 
 
+class EngineError(EnsembleError):
+    """An engine for many trainings is not installed, is not reached, or has no room for one."""
+
+    exit_code = EXIT_BAD_INPUT
+
+
 class StorageError(EnsembleError):
     """Something cannot be written: the disk is full or read-only, or the folder has been removed."""
 
@@ -101,6 +120,18 @@ class Unfinished(EnsembleError):  # noqa: N818 - an event
     """Work was stopped on request, cleanly: a signal or the time limit. The same command goes on."""
 
     exit_code = EXIT_UNFINISHED
+
+
+def printable(text: str) -> str:
+    """The text with an escape for each character that could command a terminal or cannot be seen; line breaks stay."""
+    return _UNSHOWN.sub(lambda found: ascii(found[0])[1:-1], text)
+
+
+def _without_middle(text: str) -> str:
+    if len(text) <= _LONGEST_MESSAGE:
+        return text
+    first = _LONGEST_MESSAGE - _LAST_PART
+    return f"{text[:first]} … ({len(text) - _LONGEST_MESSAGE:,} characters left out) … {text[-_LAST_PART:]}"
 
 
 def quoted(text: str, longest: int = 100) -> str:

@@ -68,11 +68,10 @@ def main(argv: Sequence[str]) -> int:
 
 def _check(args: argparse.Namespace) -> int:
     """Everything that training would refuse, without decoding the images; a problem is an error, as anywhere."""
-    from rich.console import Console
-
     from ensemble.data.audit import traps_in_tables
     from ensemble.data.audit.headers import check_headers
     from ensemble.dataset import check_holdout_groups, read_dataset
+    from ensemble.report.console import open_console
     from ensemble.report.explore_terminal import print_traps
     from ensemble.runs import dataset_runs
 
@@ -85,15 +84,14 @@ def _check(args: argparse.Namespace) -> int:
     files = [file for split in there for file in split.image_files.tolist()]
     check_headers(dataset.path, files, workers=args.workers or None)
     divided, folds = _folds(args, dataset, dataset_runs(args.runs, dataset.name))
-    print_traps(traps_in_tables(divided, folds), Console(highlight=False))
+    print_traps(traps_in_tables(divided, folds), open_console())
     print(f"nothing wrong in {args.folder}: {many(len(files), 'image')} found, their heads are sound")
     return EXIT_DONE
 
 
 def _explore(args: argparse.Namespace) -> int:
-    from rich.console import Console
-
     from ensemble.dataset import read_dataset
+    from ensemble.report.console import open_console
     from ensemble.report.explore_page import write_page
     from ensemble.report.explore_terminal import print_findings
     from ensemble.runs import dataset_runs
@@ -101,7 +99,7 @@ def _explore(args: argparse.Namespace) -> int:
     dataset = read_dataset(args.folder)
     runs = dataset_runs(args.runs, dataset.name)
     page = _page_path(args, runs)
-    console = Console(highlight=False)
+    console = open_console()
     findings = _look(args, dataset, runs, console)
     write_page(page, findings)
     print_findings(findings, console)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ensemble.command import run_command, share_cores
-from ensemble.errors import EXIT_DONE, EXIT_FAILED
+from ensemble.errors import EXIT_DONE, EXIT_FAILED, printable
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -35,7 +35,9 @@ def build_parser() -> argparse.ArgumentParser:
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("source", type=Path, metavar="IMAGES", help="a folder, an image, or a CSV of ids or paths")
+    parser.add_argument(
+        "source", type=Path, metavar="IMAGES", help="a folder, an image, a CSV of ids or paths, or a MedMNIST .npz"
+    )
     parser.add_argument("--blend", type=Path, required=True, metavar="DIR", help="runs/<dataset>/blends/<name>")
     parser.add_argument(
         "--out", type=Path, metavar="FILE", help="the decisions (default: predictions/IMAGES.csv in the blend's folder)"
@@ -52,18 +54,17 @@ def main(argv: Sequence[str]) -> int:
     """Parse, predict, print."""
     args = build_parser().parse_args(argv)
     share_cores()  # before anything imports torch
-    from rich.console import Console
-
     from ensemble.evaluation.stored import read_blend
     from ensemble.prediction.images import find_images
     from ensemble.prediction.members import open_members
     from ensemble.prediction.output import check_output
+    from ensemble.report.console import open_console
 
-    console = Console(highlight=False, soft_wrap=True)
+    console = open_console(soft_wrap=True)
     blend = read_blend(args.blend)
     out = args.out or blend.paths.predictions(args.source.resolve().stem)
     check_output(out, args.source, probabilities=args.probabilities, overwrite=args.overwrite)
-    images = find_images(args.source, blend.class_names, root=args.images)
+    images = find_images(args.source, blend.class_names, root=args.images, runs=blend.paths.runs)
     files = open_members(blend)
     _say_start(console, blend, files, images, tta=args.tta)
     writer = _predict(args, out, blend, files=files, images=images, console=console)
@@ -130,11 +131,12 @@ def _say_end(console: Console, writer: PredictionWriter, n_images: int, *, proba
     if not writer.unreadable:
         return EXIT_DONE
     shown = shortened([problem for _, problem in writer.unreadable])
-    sys.stderr.write(
+    said = (
         f"error: {len(writer.unreadable):,} of {many(n_images, 'image')} could not be read and "
         f"{'has' if len(writer.unreadable) == 1 else 'have'} no decision: {shown}. All of them: "
         f"{companion(writer.out, 'unreadable')}\n"
     )
+    sys.stderr.write(printable(said))
     return EXIT_FAILED
 
 

@@ -69,6 +69,7 @@ def check_member(args: argparse.Namespace, recipe: Recipe, whole: Dataset) -> Ch
     from ensemble.folds import FoldWish, preview_folds
     from ensemble.runs import dataset_runs
     from ensemble.training.checks import check_folds, check_recipe, fetch_weights
+    from ensemble.training.sharing import check_sharing
     from ensemble.training.start import check_start
 
     hardware = _hardware(args, recipe)
@@ -80,6 +81,7 @@ def check_member(args: argparse.Namespace, recipe: Recipe, whole: Dataset) -> Ch
     check_holdout_groups(dataset)
     wanted = wanted_folds(args, planned)
     check_recipe(recipe, n_classes=n_classes, title=title, labels=dataset.train.labels, device=hardware.device)
+    check_sharing(recipe, hardware, n_classes=n_classes, title=title)
     check_folds(recipe, planned, wanted, n_classes=n_classes, title=title)
     check_start(paths, recipe, n_folds=planned.n_folds, overwrite=args.overwrite)
     if args.overwrite or not all(paths.fold(fold).run.exists() for fold in wanted):
@@ -139,17 +141,18 @@ def _refuse_cache_in(dataset: Path, cache: Path | None) -> None:
 def _hardware(args: argparse.Namespace, recipe: Recipe) -> Hardware:
     import torch
 
+    from ensemble.processes import place
     from ensemble.training.job import Hardware
     from ensemble.training.precision import choose_device, choose_precision, usable_cores
 
-    device = choose_device(args.device)
-    threads = args.threads or usable_cores()
+    device, here = choose_device(args.device), place()
+    threads = args.threads or max(1, usable_cores() // here.local_count)
     torch.set_num_threads(threads)
     workers = args.workers
     if workers is None:
         # On a CPU the step itself uses all cores, and workers would only take them away.
         workers = 0 if device.type == "cpu" else min(8, max(1, threads - 1))
-    return Hardware(device, choose_precision(recipe.precision, device), workers, threads)
+    return Hardware(device, choose_precision(recipe.precision, device), workers, threads, processes=here.count)
 
 
 def wanted_folds(args: argparse.Namespace, folds: FoldFile) -> list[int]:

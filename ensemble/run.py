@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -29,8 +28,10 @@ if TYPE_CHECKING:
 
     from ensemble.preparation import Checked
     from ensemble.runs import DatasetRuns
-    from ensemble.scheduling.local import Outcome, Slot
+    from ensemble.scheduling.engine import Engine
+    from ensemble.scheduling.local import Outcome
     from ensemble.scheduling.plan import PlannedRun
+    from ensemble.scheduling.room import Room
     from ensemble.stopping import StopRequest
     from ensemble.training.member import Member
 
@@ -57,6 +58,12 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--max-parallel", type=flags.positive, metavar="N", help="trainings side by side (default: what fits)"
     )
+    parser.add_argument(
+        "--engine", choices=("local", "ray"), default="local", help="what runs the trainings (default: local)"
+    )
+    parser.add_argument(
+        "--address", metavar="ADDRESS", help="a Ray cluster's: auto, HOST:PORT or ray://HOST:PORT (default: Ray here)"
+    )
     training = parser.add_argument_group("training (as for ensemble.train)")
     training.add_argument("--fold", type=whole_number, action="append", metavar="K", help="only this; may be repeated")
     flags.add_shared(training)
@@ -77,27 +84,33 @@ def main(argv: Sequence[str]) -> int:
         parser.print_usage(sys.stderr)
         sys.stderr.write(f"error: two recipes are called {twice[0]}: members are named by their recipe's file\n")
         return EXIT_BAD_INPUT
-    with stop_signals(args.time_limit) as stop:
-        return _run(args, stop)
-
-
-def _run(args: argparse.Namespace, stop: StopRequest) -> int:
+    if args.address is not None and args.engine != "ray":
+        parser.print_usage(sys.stderr)
+        sys.stderr.write("error: --address is that of a Ray cluster: give --engine ray, too\n")
+        return EXIT_BAD_INPUT
     share_cores()  # before anything imports torch
-    from rich.console import Console
+    from ensemble.scheduling.engine import choose_engine
 
+    engine = choose_engine(args.engine, args.address)
+    with stop_signals(args.time_limit) as stop:
+        return _run(args, stop, engine)
+
+
+def _run(args: argparse.Namespace, stop: StopRequest, engine: Engine) -> int:
+    from ensemble.report.console import open_console
     from ensemble.report.run_view import print_plan
 
-    console = Console(highlight=False, soft_wrap=True)
+    console = open_console(soft_wrap=True)
     checked = _check_all(args)
     runs = next(iter(checked.values())).runs
     folds = _wanted(args, checked)
-    threads, slots = _room(args, runs, checked)
-    planned = _plan(args, runs, list(checked), folds=folds, threads=threads)
-    print_plan(console, planned, at_once=len(slots), threads=threads)
+    room = _room(args, runs, checked, engine)
+    planned = _plan(args, runs, list(checked), folds=folds, room=room)
+    print_plan(console, planned, at_once=room.at_once, threads=room.threads)
     if args.dry_run:
         return EXIT_DONE
     members = _prepare_all(args, checked, console)
-    outcomes = _train(planned, slots, stop, console)
+    outcomes = _train(planned, room, stop, console, engine)
     if failed := [outcome for outcome in outcomes if not outcome.done and not outcome.unfinished]:
         return _report_failures(failed, console)
     if stop.reason or not all(outcome.done for outcome in outcomes):
@@ -154,35 +167,22 @@ def _wanted(args: argparse.Namespace, checked: dict[str, Checked]) -> list[int]:
     return wanted
 
 
-def _room(args: argparse.Namespace, runs: DatasetRuns, checked: dict[str, Checked]) -> tuple[int | None, list[Slot]]:
+def _room(args: argparse.Namespace, runs: DatasetRuns, checked: dict[str, Checked], engine: Engine) -> Room:
     """Threads of each training (None on GPUs), and how many fit."""
-    from ensemble.scheduling.local import Slot, cpu_slots, free_memory, gpu_slots, stored_threads, threads_of_a_training
-    from ensemble.training.precision import usable_cores
+    from ensemble.scheduling.room import Wish
 
-    device = next(iter(checked.values())).hardware.device
-    if str(device) == "cuda":  # and not a certain one
-        return None, gpu_slots(_visible_gpus(), most=args.max_parallel)
-    if device.type != "cpu":
-        return None, [Slot()]
-    cores = usable_cores()
-    stored = threads_of_a_training(cores) if args.dry_run else stored_threads(runs.schedule, cores)
-    threads = args.threads or stored
-    return threads, cpu_slots(cores, threads, free_bytes=free_memory(), most=args.max_parallel)
-
-
-def _visible_gpus() -> list[str]:
-    import torch
-
-    named = os.environ.get("CUDA_VISIBLE_DEVICES")
-    return named.split(",") if named else [str(number) for number in range(torch.cuda.device_count())]
+    here = next(iter(checked.values()))
+    wish = Wish(args.device, here.hardware.device, args.threads, args.max_parallel, runs.schedule, not args.dry_run)
+    return engine.room(wish, trainings=len(checked) * here.folds.n_folds)
 
 
 def _plan(
-    args: argparse.Namespace, runs: DatasetRuns, names: Sequence[str], *, folds: Sequence[int], threads: int | None
+    args: argparse.Namespace, runs: DatasetRuns, names: Sequence[str], *, folds: Sequence[int], room: Room
 ) -> list[PlannedRun]:
     from ensemble.scheduling.plan import plan_runs
 
-    own = [] if threads is None else ["--threads", str(threads)]
+    own = [] if room.threads is None else ["--threads", str(room.threads)]
+    own += [] if room.device == args.device else ["--device", room.device]  # the last one counts
     members = {name: [*_train_words(args, path), *own] for name, path in zip(names, args.recipes, strict=True)}
     return plan_runs(runs, members, folds)
 
@@ -204,15 +204,16 @@ def _prepare_all(args: argparse.Namespace, checked: dict[str, Checked], console:
     return members
 
 
-def _train(planned: Sequence[PlannedRun], slots: Sequence[Slot], stop: StopRequest, console: Console) -> list[Outcome]:
+def _train(
+    planned: Sequence[PlannedRun], room: Room, stop: StopRequest, console: Console, engine: Engine
+) -> list[Outcome]:
     from ensemble.report.run_view import RunView
-    from ensemble.scheduling.local import run_all
 
     todo = [run for run in planned if not run.finished]
     if not todo:
         return []
-    with RunView(console, planned, at_once=len(slots)) as view, stop.patiently():
-        return run_all(todo, slots, stop, view)
+    with RunView(console, planned, at_once=room.at_once) as view, stop.patiently():
+        return engine.run_all(todo, room, stop, view)
 
 
 def _report_failures(failed: Sequence[Outcome], console: Console) -> int:

@@ -155,6 +155,11 @@ class BlendPaths:
         """The members' distributions, of a blend of ranks."""
         return self.folder / "ranks.safetensors"
 
+    @property
+    def runs(self) -> Path:
+        """The folder of all datasets' runs, of a blend of members."""
+        return self.folder.parents[2]
+
     def predictions(self, name: str) -> Path:
         """The decisions on other images, where nothing else was asked for."""
         return self.folder / "predictions" / f"{folder_name(name)}.csv"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -10,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ensemble.errors import ArtefactError, EnsembleError
+from ensemble.errors import ArtefactError, EnsembleError, first_few
 from ensemble.files import sha256_of_file
 from ensemble.folds import read_folds
 from ensemble.predictions import PredictionTable, mean_of_fold_models, merge_out_of_fold, read_predictions
@@ -19,6 +20,10 @@ from ensemble.run_facts import read_run
 from ensemble.runs import SPLITS, DatasetRuns, FoldPaths, MemberPaths
 
 _WEIGHTS = "weights_sha256"
+_OF_A_MEMBER = re.compile(r"recipe\.yaml|(oof|holdout|test)\.parquet|fold_[0-9]+|\..*\.tmp")
+_OF_A_FOLD = re.compile(
+    r"checkpoint\.pt|model\.safetensors|metrics\.csv|train\.log|run\.json|(oof|holdout|test)\.parquet|\.lock|\..*\.tmp"
+)
 _TOLERANCE = 1e-4  # of a mean's logits: another processor may round the last bit otherwise
 
 
@@ -99,18 +104,21 @@ class Verification:
         checked: How many checks passed: a fold's recipe and fold file, each table, its weights, the merged tables.
         unsealed: Files of which no hash was stored, so that nothing can be said.
         unfinished: Folds without ``run.json``.
+        foreign: Files and folders that training does not write; nothing reads them.
     """
 
     checked: int
     unsealed: tuple[Path, ...]
     unfinished: tuple[Path, ...]
+    foreign: tuple[Path, ...]
 
 
 def verify(folder: Path) -> Verification:
     """Check everything that finished folds left against the hashes in their ``run.json``.
 
-    That is: the fold file, the resolved recipe, the fold's tables and weights, and the member's merged tables. Not
-    checked are ``metrics.csv`` and ``train.log``, which nothing reads, and the dataset, which the run does not hold.
+    That is: the fold file, the resolved recipe, the fold's tables and weights, and the member's merged tables; none may
+    be missing, and no table may have been added. Not checked are ``metrics.csv`` and ``train.log``, which nothing
+    reads, and the dataset, which the run does not hold.
 
     Args:
         folder: Of a fold, a member, or a dataset's runs.
@@ -122,12 +130,19 @@ def verify(folder: Path) -> Verification:
     folds = [fold for member in members for fold in _folds_of(member, folder)]
     finished = [fold for fold in folds if fold.run.exists()]
     checks = [check for fold in finished for check in _fold_checks(fold)]
-    checks += [partial(_check_merged, member) for member in members if member.table("oof").exists()]
+    checks += [partial(_check_merged, member) for member in members if _is_merged(member)]
     problems = list(dict.fromkeys(filter(None, map(_problem, checks))))
     if problems:
         raise ArtefactError.gather(f"{folder} is not as training left it", problems)
     unsealed = [fold.weights for fold in finished if _WEIGHTS not in read_run(fold.run)]
-    return Verification(len(checks), tuple(unsealed), tuple(fold.folder for fold in folds if not fold.run.exists()))
+    unfinished = tuple(fold.folder for fold in folds if not fold.run.exists())
+    foreign = [*_foreign(members, _OF_A_MEMBER), *_foreign(finished, _OF_A_FOLD)]
+    return Verification(len(checks), tuple(unsealed), unfinished, tuple(foreign))
+
+
+def _foreign(folders: Sequence[MemberPaths] | Sequence[FoldPaths], ours: re.Pattern[str]) -> Iterator[Path]:
+    for one in folders:
+        yield from (path for path in sorted(one.folder.iterdir()) if not ours.fullmatch(path.name))
 
 
 def _members_in(folder: Path) -> list[MemberPaths]:
@@ -157,8 +172,8 @@ def _fold_checks(fold: FoldPaths) -> Iterator[Callable[[], object]]:
         yield partial(read_run, fold.run)
         return
     yield partial(_check_shared, fold, facts)
-    for split in facts.get("table_sha256", {}):
-        yield partial(read_fold_table, fold, split)
+    there = [split for split in SPLITS if split in facts.get("table_sha256", {}) or fold.table(split).exists()]
+    yield from (partial(read_fold_table, fold, split) for split in there)
     if _WEIGHTS in facts:
         yield partial(_check_weights, fold, facts[_WEIGHTS])
 
@@ -181,7 +196,25 @@ def _check_weights(fold: FoldPaths, expected: str) -> None:
     check_sealed(fold.weights, expected, seal=fold.run)
 
 
+def _is_merged(member: MemberPaths) -> bool:
+    """Whether there are merged tables, or ought to be: all folds that the fold file names are finished."""
+    if any(member.table(split).exists() for split in SPLITS):
+        return True
+    try:
+        n_folds = read_folds(DatasetRuns(member.folder.parent)).n_folds
+    except EnsembleError:  # a problem of its own
+        return False
+    return all(member.fold(fold).run.exists() for fold in range(n_folds))
+
+
 def _check_merged(member: MemberPaths) -> None:
+    sealed = [read_run(path).get("table_sha256", {}) for path in member.folder.glob("fold_*/run.json")]
+    due = [split for split in SPLITS if all(split in one for one in sealed)]
+    if missing := [member.table(split).name for split in due if not member.table(split).exists()]:
+        raise ArtefactError(
+            f"{member.folder}: the merged table {first_few(missing)} is missing. The command that trained the member "
+            "merges it anew"
+        )
     tables = {split: read_predictions(member.table(split)) for split in SPLITS if member.table(split).exists()}
     check_unchanged(member, tables, n_folds=len(list(member.folder.glob("fold_*/run.json"))))
 

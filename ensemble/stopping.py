@@ -3,6 +3,9 @@
 A command opens ``stop_signals``. While nothing long runs, a request ends it at once. A loop that has something to put
 in order first runs inside ``StopRequest.patiently``, looks at ``reason`` between its steps, and calls ``seen``. If it
 has not looked after some seconds, it is interrupted where it is; if that does not help either, the process ends.
+
+A batch system sends SIGTERM to every process of a job, and a parent that gets it passes it on: a second one is only an
+echo. A second Ctrl-C is a person who does not want to wait.
 """
 
 from __future__ import annotations
@@ -39,6 +42,7 @@ class StopRequest:
     def __init__(self) -> None:
         self.reason = ""
         self._patient = False
+        self._waited = False
         self._seen = threading.Event()
 
     @contextmanager
@@ -56,20 +60,26 @@ class StopRequest:
         """The loop has looked, and is putting things in order: it is not to be interrupted any more."""
         self._seen.set()
 
-    def ask(self, reason: str) -> None:
+    def ask(self, reason: str, *, echo: bool = False) -> None:
         """Ask to stop; a second time, or where nobody waits for it, ends what runs at once.
+
+        Args:
+            reason: Who asks.
+            echo: Whether a second time means no more than the first.
 
         Raises:
             KeyboardInterrupt: At once.
         """
         again, self.reason = bool(self.reason), self.reason or reason
-        if again or not self._patient:
+        if not self._patient or self._waited or (again and not echo):
             raise KeyboardInterrupt(self.reason)
-        threading.Thread(target=self._insist, daemon=True).start()
+        if not again:
+            threading.Thread(target=self._insist, daemon=True).start()
 
     def _insist(self) -> None:
         if self._seen.wait(_PATIENCE_SECONDS):
             return
+        self._waited = True
         os.kill(os.getpid(), signal.SIGTERM)
         if not self._seen.wait(_PATIENCE_SECONDS):
             sys.stderr.write("unfinished: stopped hard, as the work did not end; the same command goes on\n")
@@ -91,7 +101,7 @@ def stop_signals(time_limit: float | None = None) -> Iterator[StopRequest]:
         return
 
     def asked(number: int, _frame: FrameType | None) -> None:
-        request.ask(_SIGNALS[signal.Signals(number)])
+        request.ask(_SIGNALS[signal.Signals(number)], echo=number != signal.SIGINT)
 
     before = {number: signal.signal(number, asked) for number in _SIGNALS}
     if time_limit is not None:
@@ -103,6 +113,56 @@ def stop_signals(time_limit: float | None = None) -> Iterator[StopRequest]:
         signal.setitimer(signal.ITIMER_REAL, 0)
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+@contextmanager
+def held_back(*numbers: signal.Signals) -> Iterator[None]:
+    """Processes that are forked inside begin with these signals held back, until they take them or let them through.
+
+    This process's other threads still take them, and its handlers run.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, numbers)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+@contextmanager
+def signals_deferred() -> Iterator[None]:
+    """Requests that come inside are answered when the block has ended: for what must not stop half-way."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    arrived: list[int] = []
+    before = {number: signal.signal(number, lambda got, _frame: arrived.append(got)) for number in _SIGNALS}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        for late in dict.fromkeys(arrived):
+            signal.raise_signal(late)
+
+
+def end_only_for_parent() -> None:
+    """Let this process pass over SIGTERM, unless its parent sends it.
+
+    For a worker whose parent ends it: a batch system sends SIGTERM to all processes at once, and a worker that obeyed
+    would be missed before the parent has saved. To be called while the process has no other threads; where the system
+    does not say who sent a signal (macOS), it does nothing.
+    """
+    if not hasattr(signal, "sigwaitinfo"):
+        return
+    parent = os.getppid()
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+
+    def wait() -> None:
+        while signal.sigwaitinfo({signal.SIGTERM}).si_pid != parent:
+            pass
+        os._exit(EXIT_UNFINISHED)
+
+    threading.Thread(target=wait, daemon=True).start()
 
 
 def end_with_parent(number: signal.Signals) -> None:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ensemble.command import run_command, share_cores
 from ensemble.errors import EXIT_BAD_INPUT, EXIT_DONE
+from ensemble.processes import place, refuse_several
 from ensemble.stopping import stop_signals
 from ensemble.training.flags import build_parser
 
@@ -17,14 +19,17 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from ensemble.stopping import StopRequest
-    from ensemble.training.job import Pacing
+    from ensemble.training.job import Observer, Pacing
     from ensemble.training.member import Member
+    from ensemble.training.team import Team
 
 
 def main(argv: Sequence[str]) -> int:
     """Parse, train, print."""
     parser = build_parser()
     args = parser.parse_args(argv)
+    if args.list or args.copy or args.verify is not None:
+        refuse_several("this")
     if args.list or args.copy:
         return _show_recipes(args.copy)
     if args.verify is not None:
@@ -35,8 +40,9 @@ def main(argv: Sequence[str]) -> int:
             "error: expected a recipe and either --fold K or --all-folds (or --list, --copy NAME, or --verify RUN)\n"
         )
         return EXIT_BAD_INPUT
-    with stop_signals(args.time_limit) as stop:
-        return _train(args, argv, stop)
+    share_cores()  # before anything imports torch
+    with stop_signals(args.time_limit) as stop, _team(args) as team:
+        return _train(args, argv, stop, team)
 
 
 def _show_recipes(copy: str | None) -> int:
@@ -66,61 +72,86 @@ def _verify(folder: Path) -> int:
         print(f"weights not checked, as the release that trained them stored no hash: {first_few(found.unsealed)}")
     if found.unfinished:
         print(f"unfinished: {first_few(found.unfinished)}")
+    if found.foreign:
+        print(f"not written by training, and read by nothing: {first_few(found.foreign)}")
     return EXIT_DONE
 
 
-def _train(args: argparse.Namespace, argv: Sequence[str], stop: StopRequest) -> int:
-    share_cores()  # before anything imports torch
-    from rich.console import Console
+def _team(args: argparse.Namespace) -> AbstractContextManager[Team]:
+    """Whom torchrun has started with us; alone, torch is not imported for it."""
+    from ensemble.training.team import ALONE
 
-    from ensemble.preparation import check_member, prepare_member, read_whole, wanted_folds
+    if (here := place()).count == 1:
+        return nullcontext(ALONE)
+    from ensemble.training.torchrun import joined
+
+    return joined(here, args.device)
+
+
+def _train(args: argparse.Namespace, argv: Sequence[str], stop: StopRequest, team: Team) -> int:
+    from ensemble.preparation import check_member, prepare_member, read_whole
     from ensemble.recipe import load_recipe
+    from ensemble.report.console import open_console
     from ensemble.report.next_step import blend_members, train_again
 
-    console = Console(highlight=False, soft_wrap=True)
+    console = open_console(soft_wrap=True)
+    console.quiet = not team.leads
     overrides = [*args.overrides, *([] if args.seed is None else [f"seed={args.seed}"])]
-    recipe = load_recipe(args.recipe, overrides)
-    whole, command = read_whole(args, recipe), ["ensemble.train", *argv]
-    checked = check_member(args, recipe, whole)
-    member = prepare_member(checked, args, console, overrides=overrides, command=command)
+    own = argparse.Namespace(**{**vars(args), "device": team.device or args.device})
+    with team.leader_first():
+        recipe = load_recipe(args.recipe, overrides)
+        whole, command = read_whole(own, recipe), ["ensemble.train", *argv]
+        checked = check_member(own, recipe, whole)
+        member = prepare_member(checked, own, console, overrides=overrides, command=command)
 
     from ensemble.training.job import Pacing  # imports torch: what needs no torch was refused before
 
     pacing = Pacing(stop, args.checkpoint_seconds)
-    missing = _train_folds(member, wanted_folds(args, member.folds), console, pacing, args=args)
+    missing = _train_folds(member, console, pacing, args=args, team=team)
     step = train_again(args, missing) if missing else blend_members(member.dataset.path, args.runs)
     console.print(f"next: {step}", markup=False)
     return EXIT_DONE
 
 
 def _train_folds(
-    member: Member, folds: Sequence[int], console: Console, pacing: Pacing, *, args: argparse.Namespace
+    member: Member, console: Console, pacing: Pacing, *, args: argparse.Namespace, team: Team
 ) -> list[int]:
-    """Train these folds, and merge all if none is missing then; the missing ones are returned."""
-    from ensemble.report.progress import FoldProgress
+    """Train the folds that are asked for, and merge all if none is missing then; the missing ones are returned."""
+    from ensemble.preparation import wanted_folds
     from ensemble.training.member import finished_folds, merge_member, train_fold
-    from ensemble.training.progress_file import ProgressFile
     from ensemble.training.start import start_member
 
-    start_member(member, folds=folds, overwrite=args.overwrite)
-    finished = finished_folds(member.paths, member.folds.n_folds)
+    folds = wanted_folds(args, member.folds)
+    if team.leads:
+        start_member(member, folds=folds, overwrite=args.overwrite)
+    finished = team.from_leader(lambda: finished_folds(member.paths, member.folds.n_folds))
     for fold in folds:
         title = f"{member.paths.name} fold {fold}"
         if fold in finished:
             console.print(f"{title}  is finished; --overwrite trains it anew", markup=False)
             continue
-        log = member.paths.fold(fold).log
-        epochs = member.recipe.training.epochs
-        progress = FoldProgress(console, title=title, epochs=epochs, log=log)
-        observer = ProgressFile(progress, args.progress, epochs=epochs) if args.progress else progress
-        with progress, pacing.stop.patiently():
-            train_fold(member, fold, observer, pacing)
-    missing = merge_member(member)
+        with _shown(member, fold, console, args=args, team=team) as observer, pacing.stop.patiently():
+            train_fold(member, fold, observer, pacing, team)
+    missing = team.from_leader(lambda: merge_member(member))
     done = f"folds still to train: {', '.join(map(str, missing))}" if missing else "all folds done"
     where = "" if missing else f", tables in {member.paths.folder}"
     console.print(f"{member.paths.name}: {done}{where}", markup=False)
     return missing
 
 
+@contextmanager
+def _shown(member: Member, fold: int, console: Console, *, args: argparse.Namespace, team: Team) -> Iterator[Observer]:
+    from ensemble.report.progress import FoldProgress
+    from ensemble.training.job import SilentObserver
+    from ensemble.training.progress_file import ProgressFile
+
+    if not team.leads:
+        yield SilentObserver()
+        return
+    epochs, title = member.recipe.training.epochs, f"{member.paths.name} fold {fold}"
+    with FoldProgress(console, title=title, epochs=epochs, log=member.paths.fold(fold).log) as progress:
+        yield ProgressFile(progress, args.progress, epochs=epochs) if args.progress else progress
+
+
 if __name__ == "__main__":
-    sys.exit(run_command(main))
+    sys.exit(run_command(main, together=True))

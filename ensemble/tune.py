@@ -90,17 +90,16 @@ def main(argv: Sequence[str]) -> int:
 
 def _tune(args: argparse.Namespace, stop: StopRequest) -> int:
     share_cores()  # before anything imports torch
-    from rich.console import Console
-
     from ensemble.dataset import read_dataset
     from ensemble.dataset.medmnist import unpacked
     from ensemble.errors import RecipeError
     from ensemble.recipe import load_recipe
     from ensemble.recipe.space import read_space
     from ensemble.recipe_files import space_file
+    from ensemble.report.console import open_console
     from ensemble.report.tuning import print_trial
 
-    console = Console(highlight=False, soft_wrap=True)
+    console = open_console(soft_wrap=True)
     recipe = load_recipe(args.recipe, args.overrides)
     parameters = read_space(space_file(args.space), args.recipe, args.overrides)
     path = args.data or recipe.data.path

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from ensemble.errors import EnsembleError
+from ensemble.errors import EnsembleError, quoted
 
 _MOST_BYTES = 2**20
 _MOST_VALUES = 20_000  # once aliases are written out: some that refer to one another could make billions of them
@@ -181,7 +181,7 @@ class _Reader:
         if kind == "Alias":
             return self._alias(event)
         if event.tag is not None:
-            self._refuse(event, f"the tag {str(event.tag)!r} is not allowed: only plain values are read")
+            self._refuse(event, f"the tag {quoted(str(event.tag))} is not allowed: only plain values are read")
         build = {"Scalar": self._scalar, "SequenceStart": self._list, "MappingStart": self._mapping}[kind]
         self._depth += 1
         value, parts = build(event)
@@ -205,7 +205,9 @@ class _Reader:
 
     def _alias(self, event: Any) -> tuple[Any, _Lines]:
         if event.anchor not in self._anchors:
-            self._refuse(event, f"the alias '*{event.anchor}' has no anchor '&{event.anchor}' before it")
+            self._refuse(
+                event, f"the alias {quoted(f'*{event.anchor}')} has no anchor {quoted(f'&{event.anchor}')} before it"
+            )
         return self._anchors.get(event.anchor, (None, _Lines(event.start_mark.line + 1)))
 
     def _scalar(self, event: Any) -> tuple[Any, dict[str | int, _Lines]]:
@@ -224,7 +226,7 @@ class _Reader:
             key, line = self._key(event), event.start_mark.line + 1
             value, lines = self._node(next(self._events))
             if key in data:
-                self._refuse(event, f"the key {key!r} is given twice, first on line {parts[key].line}")
+                self._refuse(event, f"the key {quoted(key)} is given twice, first on line {parts[key].line}")
             else:
                 data[key], parts[key] = value, replace(lines, line=line)
         return data, parts

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import warnings
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,11 +14,14 @@ import cv2
 import numpy as np
 from numpy.typing import DTypeLike
 
+from ensemble.data.formats.remarks import counted_remarks, said_of
 from ensemble.data.images import Pixels, preprocess, read_grey, sixteen_bit
 from ensemble.errors import DataError, many
 from ensemble.tables import shortened
 
 Progress = Callable[[int, int], None]
+
+_LOG = logging.getLogger("ensemble.data")
 
 
 @dataclass(frozen=True)
@@ -54,13 +59,17 @@ def unusable_images(root: Path, problems: Sequence[str]) -> DataError:
 def quiet_decoders() -> Iterator[None]:
     """For decoding on several threads: cv2's own would only get in their way, and what readers warn of names no file.
 
-    To be entered outside these threads, for both are the process's.
+    What libraries write to stderr is logged in one line afterwards. To be entered outside these threads, for all of it
+    is the process's.
     """
     threads = cv2.getNumThreads()
     cv2.setNumThreads(0)
+    remarks: Counter[str] = Counter()
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), counted_remarks() as remarks:
             warnings.simplefilter("ignore")
             yield
     finally:
         cv2.setNumThreads(threads)
+        if remarks:
+            _LOG.warning("%s", said_of(remarks))

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from ensemble.data.formats import dicom, npy
 from ensemble.data.formats.limits import check_bytes
 from ensemble.data.formats.pictures import decode_picture, read_head
-from ensemble.errors import DataError
+from ensemble.errors import DataError, printable
 
 Pixels = NDArray[np.uint8] | NDArray[np.uint16]
 
@@ -75,7 +75,8 @@ def to_grey(pixels: NDArray[Any], path: Path) -> Pixels:
     *colours, alpha = cv2.split(pixels) if pixels.shape[2] in (2, 4) else (*cv2.split(pixels), None)
     grey, coloured = _grey_of(colours)
     if coloured and next(_COLOURED) == 0:
-        _LOG.warning("%s holds colour, of which only the luma is used: 0.299 R + 0.587 G + 0.114 B", path)
+        shown = printable(str(path))
+        _LOG.warning("%s holds colour, of which only the luma is used: 0.299 R + 0.587 G + 0.114 B", shown)
     return grey if alpha is None else _over_black(grey, alpha)
 
 

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from ensemble.data.cache import ImageCache
+from ensemble.data.shares import Share
 from ensemble.data.worker import start_worker, watched_workers
 from ensemble.errors import EnsembleError, first_few
 from ensemble.seeds import derive_seed
@@ -27,11 +28,12 @@ _NAMED_IMAGES = 64  # in a message; one of them is the culprit
 
 
 class Batch(NamedTuple):
-    """B images on the CPU.
+    """B images on the CPU. Of several processes that train together, each has the images of its share alone.
 
     Attributes:
-        images: Shape (B, 1, H, W): uint8 in 0..255, or float32 in [0, 1] where the files have 16 bits.
-        labels: Shape (B, C), float32: 0, 1, or NaN for "not labelled".
+        images: Shape (B, 1, H, W): uint8 in 0..255, or float32 in [0, 1] where the files have 16 bits. B is that of
+            the share.
+        labels: Shape (B, C), float32: 0, 1, or NaN for "not labelled". B is that of the whole batch, as below.
         positions: Shape (B,), int64: which of the loader's rows these are.
     """
 
@@ -41,10 +43,17 @@ class Batch(NamedTuple):
 
 
 class BatchKey(NamedTuple):
-    """What a worker needs to know to make a batch."""
+    """What a worker needs to know to make a batch.
+
+    Attributes:
+        epoch: From 0.
+        positions: Of the whole batch.
+        own: Those of them whose images this process computes.
+    """
 
     epoch: int
     positions: NDArray[np.int64]
+    own: slice
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,18 +64,21 @@ class ImageRows:
         cache: Decoded images.
         index: Shape (N,), int64: each row's place in ``cache``.
         labels: Shape (N, C), float32 with NaN for "not labelled".
+        image_ids: Shape (N,), for messages; None: their files' names are used.
     """
 
     cache: ImageCache
     index: NDArray[np.int64]
     labels: NDArray[np.float32]
+    image_ids: NDArray[np.str_] | None = None
 
     def __len__(self) -> int:
         return len(self.index)
 
     def subset(self, positions: NDArray[np.int64] | NDArray[np.bool_]) -> ImageRows:
         """The chosen rows, in the order of ``positions``."""
-        return ImageRows(self.cache, self.index[positions], self.labels[positions])
+        image_ids = None if self.image_ids is None else self.image_ids[positions]
+        return ImageRows(self.cache, self.index[positions], self.labels[positions], image_ids)
 
 
 class _Batches(Dataset[Batch | EnsembleError]):
@@ -83,7 +95,7 @@ class _Batches(Dataset[Batch | EnsembleError]):
             return error
 
     def _batch(self, key: BatchKey) -> Batch:
-        index = self._rows.index[key.positions]
+        index = self._rows.index[key.positions[key.own]]
         images = as_network_input(self._rows.cache.gather(index))
         if self._augmentation is not None:
             images = self._augmentation.batch(images, (self._seed, key.epoch), index.tolist())
@@ -106,6 +118,9 @@ class EpochOrder(Sampler[BatchKey]):
 
     Every row is in exactly one batch. A last batch of a single image joins the one before it while training: batch
     normalisation cannot work on it alone.
+
+    Attributes:
+        share: This process's of every batch. Order and batches are the same however many processes there are.
     """
 
     def __init__(self, n_rows: int, batch_size: int, *, seed: int | None) -> None:
@@ -114,6 +129,7 @@ class EpochOrder(Sampler[BatchKey]):
         self._seed = seed
         self.epoch = 0
         self.first_batch = 0
+        self.share = Share()
 
     def positions_of(self, epoch: int) -> list[NDArray[np.int64]]:
         """The rows of every batch of ``epoch``, in the order in which they come."""
@@ -127,7 +143,10 @@ class EpochOrder(Sampler[BatchKey]):
         return np.split(order, cuts)
 
     def __iter__(self) -> Iterator[BatchKey]:
-        return (BatchKey(self.epoch, positions) for positions in self.positions_of(self.epoch)[self.first_batch :])
+        return (
+            BatchKey(self.epoch, positions, self.share.of(len(positions)).rows)
+            for positions in self.positions_of(self.epoch)[self.first_batch :]
+        )
 
     def __len__(self) -> int:
         return len(self.positions_of(0))
@@ -159,9 +178,10 @@ class BatchLoader:
                 yield made
 
     def names_of(self, epoch: int, batch: int) -> str:
-        """The images of one batch, by their files' names, for messages; of very large batches only the first."""
-        index = self.rows.index[self.order.positions_of(epoch)[batch]]
-        return first_few(self.rows.cache.image_files[index], limit=_NAMED_IMAGES)
+        """The ids of one batch's images, for messages; of very large batches only the first."""
+        rows = self.rows
+        names = rows.cache.image_files[rows.index] if rows.image_ids is None else rows.image_ids
+        return first_few(names[self.order.positions_of(epoch)[batch]], limit=_NAMED_IMAGES)
 
 
 def training_loader(

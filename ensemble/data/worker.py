@@ -6,7 +6,7 @@ import os
 import signal
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from multiprocessing.connection import wait
 from multiprocessing.process import BaseProcess
 from typing import TypeVar
@@ -16,7 +16,7 @@ import torch
 from torch.utils.data import DataLoader
 
 from ensemble.errors import WorkerDied
-from ensemble.stopping import end_with_parent
+from ensemble.stopping import end_only_for_parent, end_with_parent, held_back
 
 Made = TypeVar("Made")
 
@@ -26,12 +26,14 @@ _ENDING_SECONDS = 1.0  # a connection may end a moment before its process does
 def start_worker(_worker: int) -> None:
     """One worker, one thread: the step's threads own the other cores. And it ends with the process that trains.
 
-    Ctrl-C, and signals to the group of processes as batch systems send them, are for the process that trains: it
-    answers them, and ends its workers.
+    Ctrl-C, and SIGTERM as batch systems send it to every process of a job, are for the process that trains: it answers
+    them, and ends its workers.
     """
     # Elsewhere than on Linux torch's worker looks every five seconds whether its parent still lives.
     end_with_parent(signal.SIGKILL)
+    end_only_for_parent()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     os.setpgid(0, 0)
     cv2.setNumThreads(0)
     torch.set_num_threads(1)
@@ -48,16 +50,23 @@ def watched_workers(loader: DataLoader[Made]) -> Iterator[Iterator[Made]]:
         WorkerDied: A worker process was killed.
     """
     before = signal.getsignal(signal.SIGCHLD)
-    batches = iter(loader)
-    if threading.current_thread() is threading.main_thread():
-        signal.signal(signal.SIGCHLD, before)
     try:
+        # Those that are started here get no signal until they are ready for it.
+        with nullcontext() if _iterator(loader) else held_back(signal.SIGINT, signal.SIGTERM):
+            batches = iter(loader)
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGCHLD, before)
         yield batches
     except (RuntimeError, OSError, EOFError) as error:
         # Whatever the end of a connection looks like: it is told as what it is, if a worker has ended.
-        if not (ended := _ended(getattr(batches, "_workers", []))):
+        if not (ended := _ended(getattr(_iterator(loader), "_workers", []))):
             raise
         raise WorkerDied(_said_of_death(ended, loader.num_workers)) from error
+
+
+def _iterator(loader: DataLoader[Made]) -> object:
+    """What holds the workers, once they are started: they stay from epoch to epoch."""
+    return getattr(loader, "_iterator", None)
 
 
 def _ended(workers: Sequence[BaseProcess]) -> list[BaseProcess]:

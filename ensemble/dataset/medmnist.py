@@ -32,6 +32,8 @@ from ensemble.yaml_text import dump_yaml
 _VERSION = 1
 _SPLITS = {"train": "train_labels.csv", "val": "val_labels.csv", "test": "test_labels.csv"}
 _MOST_CLASSES = 1000
+TEST_TABLE = "sample_submission.csv"
+"""Of an unpacked file: the ids of its test images, without their labels."""
 
 
 def unpacked(path: Path, runs: Path) -> Path:
@@ -183,7 +185,7 @@ def _ids(split: str, count: int) -> list[str]:
 
 def _write_tables(folder: Path, columns: dict[str, NDArray[np.int64]], class_names: Sequence[str]) -> None:
     tables = {_SPLITS[split]: (split, values) for split, values in columns.items()}
-    tables["sample_submission.csv"] = ("test", np.zeros_like(columns["test"]))
+    tables[TEST_TABLE] = ("test", np.zeros_like(columns["test"]))
     for name, (split, values) in tables.items():
         rows = zip(_ids(split, len(values)), values.tolist(), strict=True)
         lines = [",".join(["id", *class_names]), *(",".join([image_id, *map(str, row)]) for image_id, row in rows)]

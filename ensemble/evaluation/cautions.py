@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
@@ -12,19 +13,25 @@ from ensemble.errors import first_few
 from ensemble.evaluation.curves import STEEP_LOSS, steep_losses
 from ensemble.evaluation.rows import LabelledRows
 from ensemble.results import ClassResult, MemberResult, Scores
+from ensemble.thresholds.exact import ALL_POSITIVE, NONE_POSITIVE
 
 FEW_POSITIVE_GROUPS = 25
 LARGEST_RATE_RATIO = 1.5
+CHANCE = 3.0
+"""So many standard errors apart two rates are not by chance, one of many classes allowed for."""
 CLEARLY_BETTER = 0.005
 
 
-def cautions(source: Source, *, rows: LabelledRows, classes: Sequence[ClassResult]) -> list[str]:
+def cautions(
+    source: Source, *, rows: LabelledRows, classes: Sequence[ClassResult], rates_matched: bool = False
+) -> list[str]:
     """All warnings, the gravest first.
 
     Args:
         source: Members and rows.
         rows: The training rows.
         classes: The blend's results.
+        rates_matched: Whether as many test rows are called positive as training rows are, because that was asked for.
     """
     return [
         *source.warnings,
@@ -33,7 +40,7 @@ def cautions(source: Source, *, rows: LabelledRows, classes: Sequence[ClassResul
         *_never_called(classes),
         *_holdout_without_positives(source),
         *_rare(rows, classes, source.n_folds),
-        *_other_rates(classes),
+        *(() if rates_matched else _other_rates(source, rows, classes)),
         *_copies(source),
     ]
 
@@ -82,12 +89,24 @@ def _epochs_picked(source: Source) -> Iterator[str]:
 
 
 def _without_labels(classes: Sequence[ClassResult]) -> Iterator[str]:
-    if names := [result.name for result in classes if not result.labelled]:
-        yield f"no row is labelled for {_listed(names)}: left out of every mean, and never called positive"
-    if names := [result.name for result in classes if result.labelled and not result.positives]:
-        yield f"no training row is positive for {_listed(names)}: never called positive, and F1 counts as 0"
-    if names := [result.name for result in classes if result.labelled and result.positives == result.labelled]:
-        yield f"no training row is negative for {_listed(names)}: called positive everywhere, so F1 says nothing"
+    """What thresholds mean for them depends on the rule: some look at no single class."""
+    if found := [result for result in classes if not result.labelled]:
+        never = ", and never called positive" if _all_at(found, NONE_POSITIVE) else ""
+        yield f"no row is labelled for {_named(found)}: left out of every mean{never}"
+    if found := [result for result in classes if result.labelled and not result.positives]:
+        never = "never called positive, and " if _all_at(found, NONE_POSITIVE) else ""
+        yield f"no training row is positive for {_named(found)}: {never}F1 counts as 0"
+    if found := [result for result in classes if result.labelled and result.positives == result.labelled]:
+        always = "called positive everywhere, so " if _all_at(found, ALL_POSITIVE) else ""
+        yield f"no training row is negative for {_named(found)}: {always}F1 says nothing"
+
+
+def _all_at(classes: Sequence[ClassResult], threshold: float) -> bool:
+    return all(result.threshold == threshold for result in classes)
+
+
+def _named(classes: Sequence[ClassResult]) -> str:
+    return _listed([result.name for result in classes])
 
 
 def _never_called(classes: Sequence[ClassResult]) -> Iterator[str]:
@@ -121,25 +140,44 @@ def _rare(rows: LabelledRows, classes: Sequence[ClassResult], n_folds: int) -> I
             yield f"{counted}: {meaning}"
 
 
-def _other_rates(classes: Sequence[ClassResult]) -> Iterator[str]:
-    differing = [result for result in classes if result.test_rate is not None and _differs(result)]
-    if differing:
+def _other_rates(source: Source, rows: LabelledRows, classes: Sequence[ClassResult]) -> Iterator[str]:
+    """Decisions are compared with decisions: thresholds for F1 seldom call as many positive as are."""
+    tests = source.tables("test")
+    n_test = len(next(iter(tests.values()))) if tests else 0
+    a_group = len(rows.labels) / (rows.n_groups() or len(rows.labels))
+    if differing := [result for result in classes if _differs(result, n_test=n_test, a_group=a_group)]:
         shown = ", ".join(
-            f"{result.name} ({result.test_rate:.2%} of test rows, {result.training_rate:.2%} in training)"
+            f"{result.name} ({result.test_rate:.2%} of test rows, {_called(result):.2%} in training)"
             for result in differing
         )
         yield (
-            f"predicted positive on the test rows at another rate than in training, by more than "
-            f"×{LARGEST_RATE_RATIO}: {shown}. The test rows may differ, or the threshold does not carry over"
+            f"called positive on the test rows at another rate than in training (cross-fitted), by more than "
+            f"×{LARGEST_RATE_RATIO} and by more than chance: {shown}. The test rows may differ, or the threshold does "
+            "not carry over"
         )
 
 
-def _differs(result: ClassResult) -> bool:
-    """Whether the rates differ by more than the ratio; classes without a positive are warned of elsewhere."""
+def _called(result: ClassResult) -> float:
+    """Share of the labelled training rows that cross-fitted decisions call positive."""
+    return (result.tp + result.fp) / result.labelled
+
+
+def _differs(result: ClassResult, *, n_test: int, a_group: float) -> bool:
+    """Whether the rates differ by more than the ratio, and by more than chance.
+
+    Args:
+        result: Classes without a positive are warned of elsewhere.
+        n_test: Test rows.
+        a_group: Mean number of rows of a group, which are taken to be decided alike.
+    """
     if not result.positives or result.test_rate is None:
         return False
-    low, high = sorted([result.training_rate, result.test_rate])
-    return high > LARGEST_RATE_RATIO * low
+    low, high = sorted([_called(result), result.test_rate])
+    if high <= LARGEST_RATE_RATIO * low:
+        return False
+    both = (_called(result) * result.labelled + result.test_rate * n_test) / (result.labelled + n_test)
+    error = math.sqrt(a_group * both * (1 - both) * (1 / result.labelled + 1 / n_test))
+    return high - low > CHANCE * error
 
 
 def _copies(source: Source) -> Iterator[str]:

@@ -20,7 +20,7 @@ from ensemble.arrays import ArrayError, as_array_errors
 from ensemble.evaluation.held_out import Given, HeldOut, at_least_two_folds, parts_of, respond, splitter_of
 from ensemble.evaluation.responses import METHODS, Reader, choose_method, fit_scale
 from ensemble.evaluation.rows import LabelledRows
-from ensemble.evaluation.targets import Targets, as_given, class_number, read_targets
+from ensemble.evaluation.targets import Targets, as_given, checked_groups, class_number, read_targets
 from ensemble.evaluation.tuning import tune
 from ensemble.metric import Metric
 from ensemble.thresholds import DecisionRule, LabelRules, decision_rule
@@ -129,7 +129,7 @@ class MultilabelThresholdClassifierCV(ClassifierMixin, MetaEstimatorMixin, BaseE
             metric, seed = self._metric(), self._seed()
             targets = read_targets(y)
             X, given, groups = indexable(X, targets.given, groups)
-            targets, groups = replace(targets, given=given), None if groups is None else np.asarray(groups)
+            targets, groups = replace(targets, given=given), checked_groups(groups)
             rule = self._rule(metric, targets)
             self._classes, n_classes = targets.classes, targets.labels.shape[1]
             self._read = Reader(self.response_method, n_classes, targets.positive, targets.classes is not None)

@@ -127,6 +127,7 @@ def _score_blend(source: Source, wishes: BlendWishes, paths: BlendPaths | None) 
         tables=tables,
         test_decisions=decide_test_rows(chain.decider, own, tables["test"]) if "test" in tables else None,
     )
+    told = cautions(source, rows=rows, classes=classes, rates_matched=wishes.match_test_rate)
     result = BlendResult(
         rows=_describe(source, rows, tables),
         choice=replace(_choice(wishes, chain, own), member_rule_title=by),
@@ -137,7 +138,7 @@ def _score_blend(source: Source, wishes: BlendWishes, paths: BlendPaths | None) 
         best_possible=_best_possible(source, wishes),
         rules=tuple(found),
         classes=tuple(classes),
-        warnings=(*cautions(source, rows=rows, classes=classes), *steeply, *better_alone(members, scores)),
+        warnings=(*told, *steeply, *better_alone(members, scores)),
         class_weights=_class_weights(chain, stack),
         likeness=likeness,
     )

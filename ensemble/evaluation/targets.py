@@ -1,7 +1,8 @@
-"""The targets of a scikit-learn classifier as labels, and decisions as targets again."""
+"""The targets of a scikit-learn classifier as labels, their groups, and decisions as targets again."""
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -77,6 +78,20 @@ def _zeros_and_ones(dense: NDArray[Any]) -> NDArray[np.float64]:
     if not np.isin(labels, (0.0, 1.0)).all():
         raise ArrayError(f"y: expected 0 and 1 in every column, got {np.unique(labels)[:5].tolist()}")
     return labels
+
+
+def checked_groups(groups: Any) -> NDArray[Any] | None:
+    """Groups as an array, shape (N,); None: there are none.
+
+    Raises:
+        ArrayError: Some are None or NaN.
+    """
+    if groups is None:
+        return None
+    given = np.asarray(groups)
+    if missing := sum(one is None or (isinstance(one, float) and math.isnan(one)) for one in given.tolist()):
+        raise ArrayError(f"groups: expected one a row, got none for {missing} rows")
+    return given
 
 
 def as_given(decisions: NDArray[np.bool_], classes: NDArray[Any] | None) -> NDArray[Any]:

@@ -14,6 +14,7 @@ from ensemble.dataset.ids import IMAGE_ENDINGS, is_fit, split_ending
 from ensemble.dataset.image_files import ImageIndex
 from ensemble.dataset.labels import id_column
 from ensemble.dataset.layout import find_layout, image_folders_of
+from ensemble.dataset.medmnist import TEST_TABLE, unpacked
 from ensemble.dataset.settings import SPLITS, DatasetSettings, read_settings
 from ensemble.errors import DataError, EnsembleError, first_few, many, quoted
 from ensemble.submission import Template, plain_template, read_template
@@ -53,15 +54,19 @@ class ImageList:
     remarks: tuple[str, ...] = ()
 
 
-def find_images(images: Path, class_names: tuple[str, ...], *, root: Path | None = None) -> ImageList:
+def find_images(
+    images: Path, class_names: tuple[str, ...], *, root: Path | None = None, runs: Path | None = None
+) -> ImageList:
     """The images that a user means.
 
     Args:
-        images: A folder, which is looked through to its ends (an image's id is its path below it); an image file; or a
-            table, whose column ``id`` or ``image_id``, else its first, holds ids or paths. A table with the
-            blend's classes as its other columns is a sample submission: what is written has its form.
+        images: A folder, which is looked through to its ends (an image's id is its path below it); an image file; a
+            MedMNIST ``.npz`` file, of which the test images are meant; or a table, whose column ``id`` or
+            ``image_id``, else its first, holds ids or paths. A table with the blend's classes as its other columns is
+            a sample submission: what is written has its form.
         class_names: C names of the blend.
         root: Where a table's images lie; None: beside it.
+        runs: Below it a MedMNIST file is unpacked, as training does; None: such files are refused.
 
     Raises:
         DataError: There are no images, ids come twice, or no file is found for any of them.
@@ -72,13 +77,22 @@ def find_images(images: Path, class_names: tuple[str, ...], *, root: Path | None
         return _of_folder(images, class_names)
     if not images.exists():
         raise DataError(f"{images}: expected a folder of images, an image or a table of ids; there is no such file")
+    if images.suffix.lower() == ".npz" and runs is not None:
+        return _of_medmnist(images, class_names, runs)
     if images.suffix.lower() in _TABLES:
         return _of_table(images, class_names, root or images.parent)
     if not split_ending(images.name)[1]:
         raise DataError(
-            f"{images}: expected a folder, an image ({' '.join(IMAGE_ENDINGS)}) or a table ({' '.join(_TABLES)})"
+            f"{images}: expected a folder, an image ({' '.join(IMAGE_ENDINGS)}), a table ({' '.join(_TABLES)}) or a "
+            "MedMNIST file (.npz)"
         )
     return ImageList((ImageFile(images.name, images),), plain_template(np.array([images.name]), class_names))
+
+
+def _of_medmnist(path: Path, class_names: tuple[str, ...], runs: Path) -> ImageList:
+    folder = unpacked(path, runs)
+    found = _of_table(folder / TEST_TABLE, class_names, folder)
+    return ImageList(found.files, found.form, (f"{path}: its test images; those of train and val are passed over",))
 
 
 def _of_folder(folder: Path, class_names: tuple[str, ...]) -> ImageList:

@@ -23,7 +23,7 @@ from ensemble.prediction.decoding import Preparation
 from ensemble.prediction.members import FoldFiles, MemberFiles
 from ensemble.predictions import PredictionTable, mean_of_fold_models
 from ensemble.training.engine import batch_logits
-from ensemble.training.fit import EVALUATION_BATCHES
+from ensemble.training.fold import EVALUATION_BATCHES
 from ensemble.training.pixels import Pixels
 from ensemble.training.precision import Precision, choose_precision, usable_cores
 

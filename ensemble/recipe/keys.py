@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+import re
 import types
 from collections.abc import Iterator, Sequence
 from difflib import get_close_matches
 from typing import Any, get_args, get_origin
 
+from ensemble.errors import quoted
 from ensemble.recipe.fields import Settings
 from ensemble.recipe.schema import Recipe
 
 KeyPath = tuple[str | int, ...]
 
+_PLAIN_KEY = re.compile(r"[A-Za-z0-9_\-]{1,100}")
+
 
 def dotted(path: Sequence[str | int]) -> str:
-    """``training.epochs``; the recipe itself is called ``the recipe``."""
-    return ".".join(map(str, path)) or "the recipe"
+    """``training.epochs``; the recipe itself is called ``the recipe``. Keys that are no plain words are quoted."""
+    return ".".join(_shown(str(part)) for part in path) or "the recipe"
+
+
+def _shown(part: str) -> str:
+    return part if _PLAIN_KEY.fullmatch(part) else quoted(part)
 
 
 def section_at(path: Sequence[str | int]) -> type[Settings] | None:
@@ -46,7 +54,7 @@ def suggestion(path: Sequence[str | int]) -> str:
 
     A sibling with a like name comes first, then a key of that name in another section.
     """
-    section, wanted = section_at(path[:-1]), str(path[-1])
+    section, wanted = section_at(path[:-1]), str(path[-1])[:100]
     siblings = list(section.model_fields) if section is not None else []
     elsewhere = {key.rsplit(".", 1)[-1]: key for key in all_keys()}
     for known in (dict(zip(siblings, siblings, strict=True)), elsewhere):

@@ -50,6 +50,7 @@ class TrainingSettings(Settings):
         progressive: Parts that are trained on smaller images, one after the other; what is left is at full size.
         freeze_backbone_epochs: First epochs in which the classifier of pretrained weights is trained alone.
         compile: Whether ``torch.compile`` translates the training step.
+        sync_batchnorm: Whether processes that train together on GPUs share batch normalisation's statistics.
     """
 
     epochs: Count = 15
@@ -62,6 +63,7 @@ class TrainingSettings(Settings):
     progressive: tuple[SmallImages, ...] = ()
     freeze_backbone_epochs: Annotated[int, Field(ge=0)] = 0
     compile: bool = False
+    sync_batchnorm: bool = False
 
     @model_validator(mode="after")
     def _parts_follow(self) -> Self:

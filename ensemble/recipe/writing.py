@@ -16,7 +16,12 @@ from ensemble.yaml_text import dump_yaml, flow_text, load_yaml
 _NOT_SET = object()
 # Keys of ``training`` that came after the first folds were trained, and what was done before. At these they do not
 # count in the hash, so that a fold that an earlier release has begun goes on.
-_LATER: Mapping[str, Any] = {"progressive": [], "freeze_backbone_epochs": 0, "compile": False}
+_LATER: Mapping[str, Any] = {
+    "progressive": [],
+    "freeze_backbone_epochs": 0,
+    "compile": False,
+    "sync_batchnorm": False,
+}
 _TITLE = "# A resolved recipe: every key, defaults filled in.\n"
 
 

@@ -162,4 +162,5 @@ def _test(result: BlendResult) -> Markup:
         table=tables.rate_table(result),
         figure=figures.rate_figure(result, names) if few else None,
         n_test=f"{result.rows.n_test:,}",
+        matched=words.matched(result.choice),
     )

@@ -142,8 +142,9 @@ def _in_order(scores: Scores) -> list[str]:
 
 def absence_table(result: BlendResult) -> HtmlTable:
     """The plain mean without each member, the most missed first."""
-    found = () if result.likeness is None else result.likeness.absences
-    rows = [[one.name, score(one.cross_fitted), signed(-one.loss)] for one in sorted(found, key=lambda one: -one.loss)]
+    likeness = result.likeness
+    found = [] if likeness is None else [likeness.absences[place] for place in words.most_missed(likeness)]
+    rows = [[one.name, score(one.cross_fitted), signed(-one.loss)] for one in found]
     return HtmlTable(["without", "cross-fitted", "change"], rows)
 
 
@@ -152,9 +153,11 @@ def rate_table(result: BlendResult) -> HtmlTable:
     rows = []
     for row in result.classes:
         called = (row.tp + row.fp) / row.labelled if row.labelled else float("nan")
-        known = row.test_rate is not None and row.training_rate > 0
-        ratio = f"× {(row.test_rate or 0.0) / row.training_rate:.2f}" if known else NOTHING
         rates = [share(rate, digits=2) for rate in (row.training_rate, called, row.test_rate)]
-        rows.append([row.name, *rates, ratio])
+        rows.append([row.name, *rates, _times(row.test_rate, row.training_rate), _times(row.test_rate, called)])
     header = ["class", "positive in training", "called positive, cross-fitted", "called positive on the test rows"]
-    return HtmlTable([*header, "test : training"], rows)
+    return HtmlTable([*header, "test : positive", "test : called"], rows)
+
+
+def _times(rate: float | None, other: float) -> str:
+    return f"× {rate / other:.2f}" if rate is not None and other > 0 else NOTHING

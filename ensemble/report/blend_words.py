@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
+from statistics import fmean
 
 from ensemble.metric import PER_CLASS
 from ensemble.report.cells import score, signed
-from ensemble.results import BlendResult, Choice, Rows, RuleResult, Scores
+from ensemble.results import BlendResult, Choice, Likeness, Rows, RuleResult, Scores
 
 ONE_MODEL_OR_K = (
     "an out-of-fold row is scored by one model, a holdout or test row by the mean of {n_folds}, which is less extreme."
@@ -156,6 +158,20 @@ def search_notes(choice: Choice) -> list[str]:
     return [*([NOTHING_BEATS_EXACT.format(metric=choice.metric_title)] if alone else []), NOT_THE_HIGHEST]
 
 
+def most_missed(likeness: Likeness) -> list[int]:
+    """Members' numbers, by how much the plain mean loses without them, the most first."""
+    return sorted(range(len(likeness.absences)), key=lambda place: -likeness.absences[place].loss)
+
+
+def mean_correlations(likeness: Likeness) -> list[float]:
+    """Of each member's errors with those of the others; NaN where there is none."""
+    found = []
+    for place, row in enumerate(likeness.error_correlations):
+        known = [one for other, one in enumerate(row) if other != place and not math.isnan(one)]
+        found.append(fmean(known) if known else math.nan)
+    return found
+
+
 def mark(result: BlendResult) -> str:
     """Behind every score that a picked epoch flatters."""
     return " *" if epochs_picked(result) else ""
@@ -169,6 +185,13 @@ def decided(choice: Choice) -> str:
     return (
         f"{how}; the test rows by thresholds of their own, made of all test rows together ({choice.test_thresholds_by})"
     )
+
+
+def matched(choice: Choice) -> str:
+    """Whether the test rows' rates were meant to be what they are."""
+    if choice.test_thresholds_by is None:
+        return "Nothing was matched to the training rate."
+    return f"Their thresholds were made of all test rows together ({choice.test_thresholds_by})."
 
 
 def gap_story(result: BlendResult) -> str:

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
+from numpy.typing import NDArray
+
 from ensemble.results import ClassResult, Interval
 
 NOTHING = "–"
+_BLOCKS = "▁▂▃▄▅▆▇█"
 
 
 def score(value: float | None) -> str:
@@ -67,3 +71,15 @@ def count(value: int | None) -> str:
 def amount(value: float | None) -> str:
     """Seconds, or images a second: whole numbers from 10 on."""
     return NOTHING if value is None else f"{value:,.0f}" if value >= 10 else f"{value:.1f}"
+
+
+def blocks(values: NDArray[np.float64], width: int) -> str:
+    """A small curve in one line of text, its highest point a full block.
+
+    Args:
+        values: Shape (P,), >= 0, P at least 1.
+        width: How many characters; each shows the mean of its part of the values.
+    """
+    means = [float(part.mean()) for part in np.array_split(values, width) if len(part)]
+    top = max(means)
+    return "".join(_BLOCKS[round(mean / top * (len(_BLOCKS) - 1)) if top > 0 else 0] for mean in means)

@@ -7,6 +7,10 @@ import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
+from ensemble.processes import place
+
+_ALONE = ("python", "-m")
+
 
 def train_again(args: argparse.Namespace, folds: Sequence[int]) -> str:
     """The same training for folds that are missing.
@@ -28,7 +32,9 @@ def train_again(args: argparse.Namespace, folds: Sequence[int]) -> str:
         words += ["--set", override]
     if args.device != "auto":
         words += ["--device", args.device]
-    return _typed("ensemble.train", words, runs=args.runs)
+    here = place()
+    several = ["torchrun", "--nproc-per-node", here.local_count, "-m"]
+    return _typed("ensemble.train", words, runs=args.runs, starts=several if here.count > 1 else _ALONE)
 
 
 def blend_members(data: Path, runs: Path) -> str:
@@ -41,6 +47,6 @@ def blend_members(data: Path, runs: Path) -> str:
     return _typed("ensemble.blend", ["--data", data], runs=runs)
 
 
-def _typed(module: str, words: Sequence[object], *, runs: Path) -> str:
+def _typed(module: str, words: Sequence[object], *, runs: Path, starts: Sequence[object] = _ALONE) -> str:
     elsewhere = [] if runs == Path("runs") else ["--runs", runs]
-    return shlex.join(["python", "-m", module, *map(str, [*words, *elsewhere])])
+    return shlex.join(map(str, [*starts, module, *words, *elsewhere]))

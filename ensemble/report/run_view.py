@@ -76,6 +76,7 @@ class RunView:
         self._console, self._at_once = console, at_once
         self._all, self._ended = sum(not run.finished for run in runs), 0
         self._seen = _seen(runs)
+        self._begun: set[str] = set()
         self._live = Live(console=console, refresh_per_second=4, transient=True)
         self._shown = console.is_terminal
         self._said = time.monotonic()
@@ -93,7 +94,11 @@ class RunView:
 
     def started(self, run: PlannedRun) -> None:
         """See ``ensemble.scheduling.local.Watcher``."""
-        self._say(f"{run.title}  {'goes on' if run.started else 'starts'}  (log: {run.log})")
+        how = "goes on" if run.started else "starts"
+        if run.title in self._begun:
+            how = "was lost with its node, and goes on elsewhere"
+        self._begun.add(run.title)
+        self._say(f"{run.title}  {how}  (log: {run.log})")
 
     def ended(self, outcome: Outcome) -> None:
         """See ``ensemble.scheduling.local.Watcher``."""

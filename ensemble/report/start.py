@@ -51,7 +51,8 @@ def print_start(console: Console, dataset: Dataset, folds: FoldFile, hardware: H
                 f"class {name!r} has no negative training row: it is called everywhere, its F1 says nothing",
             )
     precision = hardware.precision
-    say("precision", f"{precision.name} on {hardware.device}, {hardware.threads} threads: {precision.reason}")
+    each = f" in each of {hardware.processes} processes" if hardware.processes > 1 else ""
+    say("precision", f"{precision.name} on {hardware.device}, {hardware.threads} threads{each}: {precision.reason}")
 
 
 def _sizes(dataset: Dataset) -> str:

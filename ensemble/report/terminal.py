@@ -8,44 +8,54 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from ensemble.curves import ClassCurve
 from ensemble.report import blend_words as words
 from ensemble.report.cells import score
 from ensemble.report.terminal_tables import (
     class_counts,
+    class_curves,
     class_scores,
     class_thresholds,
     combinations,
+    likeness,
     members,
     threshold_rules,
 )
 from ensemble.results import BlendResult
 
 
-def print_report(result: BlendResult, console: Console) -> None:
-    """Print the whole report; the score to believe comes first. 80 columns are enough."""
+def print_report(result: BlendResult, console: Console, curves: Sequence[ClassCurve] = ()) -> None:
+    """Print the whole report; the score to believe comes first. 80 columns are enough.
+
+    Args:
+        result: Everything that was found out.
+        console: Where to.
+        curves: Of the classes that have one.
+    """
     if console.is_terminal:
-        _print_sections(result, console)
+        _print_sections(result, curves, console)
         return
     # A file or a pipe gets no padding at the ends of lines.
     with console.capture() as captured:
-        _print_sections(result, console)
+        _print_sections(result, curves, console)
     console.file.write("".join(f"{line.rstrip()}\n" for line in captured.get().splitlines()))
 
 
-def _print_sections(result: BlendResult, console: Console) -> None:
+def _print_sections(result: BlendResult, curves: Sequence[ClassCurve], console: Console) -> None:
     sections = (
-        _scores,
-        _rows,
-        members,
-        combinations,
-        threshold_rules,
-        class_scores,
-        class_counts,
-        class_thresholds,
-        _warnings,
+        _scores(result),
+        _rows(result),
+        members(result),
+        likeness(result),
+        combinations(result),
+        threshold_rules(result),
+        class_scores(result),
+        class_counts(result),
+        class_thresholds(result),
+        class_curves(curves),
+        _warnings(result),
     )
-    for section in sections:
-        shown = section(result)
+    for shown in sections:
         if shown is not None:
             console.print(shown)
             console.print()

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
+
 from rich import box
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from ensemble.curves import ClassCurve
 from ensemble.report import blend_words as words
-from ensemble.report.cells import over_folds, score, share, short_span, signed, threshold
+from ensemble.report.cells import NOTHING, blocks, correlation, over_folds, score, share, short_span, signed, threshold
 from ensemble.results import BlendResult, Scores
 
 _USED = "◄ used"
+_CURVE_WIDTH = 16
+_SHOWN_MOVES = ("−0.25 logit", "+0.25 logit")
 
 
 def members(result: BlendResult) -> RenderableType:
@@ -31,6 +37,19 @@ def members(result: BlendResult) -> RenderableType:
 def _in_order(scores: Scores) -> list[str]:
     holdout = [] if scores.holdout is None else [scores.holdout]
     return [score(value) for value in (scores.cross_fitted, scores.in_sample, scores.at_half, *holdout)]
+
+
+def likeness(result: BlendResult) -> RenderableType | None:
+    """Who is missed, and whose errors are not those of the others; None where that was not computed."""
+    if result.likeness is None:
+        return None
+    table = _table("Blend without", "cross-fitted", "change", "errors like the others'")
+    alike = words.mean_correlations(result.likeness)
+    for place in words.most_missed(result.likeness):
+        one = result.likeness.absences[place]
+        table.add_row(Text(one.name), score(one.cross_fitted), signed(-one.loss), correlation(alike[place]))
+    note = "Plain mean, exact thresholds. At the right the mean correlation of errors: the lower, the more it adds."
+    return Group(table, Text(note, style="dim"))
 
 
 def combinations(result: BlendResult) -> RenderableType | None:
@@ -74,11 +93,12 @@ def class_scores(result: BlendResult) -> RenderableType:
 def class_counts(result: BlendResult) -> RenderableType:
     """What the cross-fitted decisions hit and miss."""
     grouped = [] if result.rows.n_groups is None else ["groups"]
-    header = ("positives", *grouped, "TP", "FP", "FN", "TN", "precision", "recall")
+    header = ("positives", *grouped, "TP", "FP", "FN", "TN", "precision", "recall", "specif.")
     table = _table(f"Cross-fitted{words.mark(result)}", *header, gap=1)
     for row in result.classes:
         counts = [row.positives, *([row.positive_groups] if grouped else []), row.tp, row.fp, row.fn, row.tn]
-        table.add_row(Text(row.name), *[f"{count:,}" for count in counts], score(row.precision), score(row.recall))
+        rates = (row.precision, row.recall, row.tn / (row.tn + row.fp) if row.tn + row.fp else math.nan)
+        table.add_row(Text(row.name), *[f"{count:,}" for count in counts], *map(score, rates))
     return table
 
 
@@ -91,6 +111,24 @@ def class_thresholds(result: BlendResult) -> RenderableType:
         final = Text(threshold(row.threshold), style="bold")
         table.add_row(Text(row.name), final, over_folds(row), *[share(rate, digits=2) for rate in rates])
     return table
+
+
+def class_curves(curves: Sequence[ClassCurve]) -> RenderableType | None:
+    """How firm each threshold is; None where no class has a curve."""
+    if not curves:
+        return None
+    beta = f"F{curves[0].beta:g}"
+    table = _table("How firm", f"{beta} by threshold", "plateau", *(title for title in _SHOWN_MOVES))
+    for curve in curves:
+        lost = {move.title: signed(-move.lost, digits=3) for move in curve.moves}
+        flat = f"{threshold(curve.plateau[0])} – {threshold(curve.plateau[1])}"
+        cells = [blocks(curve.f, _CURVE_WIDTH), flat, *(lost.get(title, NOTHING) for title in _SHOWN_MOVES)]
+        table.add_row(Text(curve.name), *cells)
+    note = (
+        f"In sample. On the plateau {beta} is at most {curves[0].slack} below its best; at the right how it changes if "
+        "the final threshold moves. Curves with bands, and reliability: see report.html."
+    )
+    return Group(table, Text(note, style="dim"))
 
 
 def _table(first: str, *others: str, gap: int = 2) -> Table:

@@ -25,7 +25,7 @@ _CORES_A_TRAINING = 4
 _BYTES_A_TRAINING = 4 * 2**30
 _LOOK_EVERY_SECONDS = 0.2
 # After SIGTERM a training saves, which takes a moment; one that does not end is killed, and goes on from its last save.
-_GRACE_SECONDS = 45.0
+GRACE_SECONDS = 45.0
 
 
 @dataclass(frozen=True)
@@ -34,9 +34,13 @@ class Slot:
 
     Attributes:
         environment: What its process gets beside ours: which GPU it may see.
+        cpus: What an engine is to reserve for it.
+        gpus: Likewise.
     """
 
     environment: Mapping[str, str] = field(default_factory=dict)
+    cpus: int = 1
+    gpus: int = 0
 
 
 @dataclass(frozen=True)
@@ -200,28 +204,34 @@ def _start(run: PlannedRun, slot: Slot) -> _Process:
             env={**os.environ, **slot.environment},
             # Ctrl-C is answered here: a child that got it, too, would take our request for a second one, and not save.
             start_new_session=True,
-            preexec_fn=_stop_with_parent,  # noqa: PLW1509 - no threads of ours hold locks
+            preexec_fn=stop_with_parent,  # noqa: PLW1509 - no threads of ours hold locks
         )
     return _Process(run, slot, child, time.monotonic())
 
 
-def _stop_with_parent() -> None:
+def stop_with_parent() -> None:
+    """For a process that was just forked: it gets SIGTERM when its parent ends (on Linux)."""
     end_with_parent(signal.SIGTERM)
 
 
 def _end(process: _Process, watcher: Watcher) -> Outcome:
     process.run.progress.unlink(missing_ok=True)
-    log, seconds = process.run.log, time.monotonic() - process.started
-    lines = log.read_text(encoding="utf-8", errors="replace").splitlines() if log.exists() else []
-    outcome = Outcome(process.run, process.child.returncode, seconds, tuple(lines[-3:]))
+    seconds = time.monotonic() - process.started
+    outcome = Outcome(process.run, process.child.returncode, seconds, last_lines(process.run.log))
     watcher.ended(outcome)
     return outcome
+
+
+def last_lines(log: Path) -> tuple[str, ...]:
+    """What a training printed last."""
+    lines = log.read_text(encoding="utf-8", errors="replace").splitlines() if log.exists() else []
+    return tuple(lines[-3:])
 
 
 def _terminate(active: Sequence[_Process]) -> None:
     for process in active:
         process.child.terminate()
-    deadline = time.monotonic() + _GRACE_SECONDS
+    deadline = time.monotonic() + GRACE_SECONDS
     for process in active:
         try:
             process.child.wait(max(0.1, deadline - time.monotonic()))

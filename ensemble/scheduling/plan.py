@@ -27,6 +27,7 @@ class PlannedRun:
         finished: Nothing is to do.
         started: A checkpoint is there to go on from.
         seconds: What it took, where it is finished and says so.
+        lock: The lock file of its fold, which only one process holds.
     """
 
     member: str
@@ -37,6 +38,7 @@ class PlannedRun:
     finished: bool = False
     started: bool = False
     seconds: float | None = None
+    lock: Path | None = None
 
     @property
     def title(self) -> str:
@@ -95,6 +97,7 @@ def _planned(runs: DatasetRuns, name: str, words: Sequence[str], fold: int) -> P
         finished=finished,
         started=not finished and paths.checkpoint.exists(),
         seconds=_seconds(paths.run) if finished else None,
+        lock=paths.lock,
     )
 
 

@@ -8,7 +8,7 @@ from torch import nn
 from ensemble.data.loaders import ImageRows
 from ensemble.models import build_model
 from ensemble.recipe import Recipe
-from ensemble.training.compiled import NOTICE, compile_forward
+from ensemble.training.compiled import NOTICE, Forward, compile_forward
 from ensemble.training.engine import StepSettings, TrainingState
 from ensemble.training.frozen import freeze_backbone
 from ensemble.training.job import Hardware
@@ -16,10 +16,14 @@ from ensemble.training.losses import build_loss
 from ensemble.training.notices import collected_warnings
 from ensemble.training.optim import build_ema, build_optimizer, build_schedule, updates_in_epoch
 from ensemble.training.pixels import Pixels
+from ensemble.training.sharing import leaves_weights_out, share_statistics
 from ensemble.training.sizes import ImageSize, size_multiple, sizes_of_epochs
+from ensemble.training.team import ALONE, Team
 
 
-def build_settings(recipe: Recipe, training: ImageRows, hardware: Hardware, model: nn.Module) -> StepSettings:
+def build_settings(
+    recipe: Recipe, training: ImageRows, hardware: Hardware, model: nn.Module, team: Team = ALONE
+) -> StepSettings:
     """How a batch of ``training`` becomes an update of ``model``."""
     loss = build_loss(
         recipe.loss.name, pos_weight=recipe.loss.pos_weight, labels=training.labels, args=recipe.loss.args
@@ -31,6 +35,7 @@ def build_settings(recipe: Recipe, training: ImageRows, hardware: Hardware, mode
         accumulation_steps=recipe.training.accumulation_steps,
         clip_norm=recipe.training.clip_norm,
         sizes=_sizes(recipe, model),
+        team=team,
     )
 
 
@@ -43,7 +48,7 @@ def _sizes(recipe: Recipe, model: nn.Module) -> tuple[ImageSize, ...]:
 
 
 def build_state(
-    recipe: Recipe, hardware: Hardware, *, n_classes: int, n_batches: int
+    recipe: Recipe, hardware: Hardware, *, n_classes: int, n_batches: int, team: Team = ALONE
 ) -> tuple[TrainingState, list[str]]:
     """Network, moving average, optimizer, schedule and scaler, freshly made from torch's random state.
 
@@ -52,6 +57,7 @@ def build_state(
         hardware: Where.
         n_classes: C of the dataset.
         n_batches: Batches an epoch.
+        team: Who trains together.
 
     Returns:
         The state, and what had to be changed of the recipe's wishes or of a file of weights, in words.
@@ -66,6 +72,7 @@ def build_state(
             dense_layers=recipe.model.dense_layers,
             args=recipe.model.args,
         )
+    model, said = share_statistics(model, recipe, team.processes)
     model = model.to(hardware.device).to(memory_format=torch.channels_last)
     optimizer = build_optimizer(
         model,
@@ -86,7 +93,18 @@ def build_state(
     state = TrainingState(
         *(model, ema, optimizer, schedule, hardware.precision.scaler()),
         backbone=freeze_backbone(model, recipe.training.freeze_backbone_epochs),
-        compiled=compile_forward(model) if recipe.training.compile else None,
+        forward=_forward(model, recipe, hardware, team),
     )
-    notices += [schedule.notice] if schedule.notice else []
+    notices += [*said, *filter(None, [schedule.notice])]
     return state, [*notices, NOTICE] if recipe.training.compile else notices
+
+
+def _forward(model: nn.Module, recipe: Recipe, hardware: Hardware, team: Team) -> Forward | None:
+    """What training calls in place of ``model``, where that is something else."""
+    shared: Forward | None = None
+    if team.processes > 1:
+        some_unused = recipe.training.freeze_backbone_epochs > 0 or leaves_weights_out(
+            model, recipe.data.image_size, hardware.device
+        )
+        shared = team.share_gradients(model, some_unused=some_unused)
+    return compile_forward(shared or model) if recipe.training.compile else shared

@@ -36,7 +36,7 @@ ROWS = {
 """What all folds of a member have in common, by the fact's name, in words."""
 
 _READABLE = (1, FORMAT_VERSION)
-_HARDWARE = ("device", "precision", "threads")
+_HARDWARE = ("device", "precision", "threads", "processes")
 # What torch raises on damaged files.
 _UNREADABLE = (
     *(pickle.UnpicklingError, struct.error, OSError, EOFError, RuntimeError),
@@ -62,7 +62,7 @@ class Checkpoint:
 
     @property
     def hardware(self) -> dict[str, Any]:
-        """``device`` (the kind), ``precision`` and ``threads`` of the run; what an old checkpoint lacks is left out."""
+        """``device`` (the kind), ``precision``, ``threads`` and ``processes`` of the run, where it knows them."""
         older = {name: self.content["facts"][name] for name in _HARDWARE if name in self.content["facts"]}
         return {**older, **self.content.get("hardware", {})}
 

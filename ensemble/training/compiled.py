@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import torch
-from torch import nn
 
 from ensemble.errors import RecipeError
 
@@ -35,10 +34,11 @@ def check_compiler(device: torch.device) -> None:
         raise _refusal(error, f"torch cannot translate for {device.type} here") from error
 
 
-def compile_forward(model: nn.Module) -> Forward:
+def compile_forward(model: Forward) -> Forward:
     """The forward pass of ``model``, translated when it first meets a shape; the weights stay the model's own.
 
-    Every shape has a translation of its own, so that a fold that goes on translates as it did before.
+    It may be a network, or its forward pass as several processes share it. Every shape has a translation of its own,
+    so that a fold that goes on translates as it did before.
     """
     torch.compiler.reset()
     torch._dynamo.config.recompile_limit = _TRANSLATIONS  # noqa: SLF001 - torch's documented way

@@ -15,6 +15,7 @@ from timm.utils.model_ema import ModelEmaV3
 from torch import nn
 
 from ensemble.data.loaders import Batch, BatchLoader
+from ensemble.data.shares import Share
 from ensemble.errors import TrainingDiverged
 from ensemble.training.compiled import Forward
 from ensemble.training.frozen import FrozenBackbone
@@ -23,6 +24,7 @@ from ensemble.training.optim import Schedule, updates_in_epoch
 from ensemble.training.pixels import Pixels
 from ensemble.training.precision import Precision
 from ensemble.training.sizes import ImageSize
+from ensemble.training.team import ALONE, Team
 
 # How often the device is asked whether the loss is still finite: each question makes the host wait.
 _CHECK_EVERY_BATCHES = 100
@@ -38,7 +40,7 @@ class TrainingState:
         updates: Optimizer updates so far, over all epochs. One that the scaler skipped, because a float16 gradient
             overflowed, counts: the schedule follows the data, and the average of unchanged weights is unchanged.
         backbone: What stands still in the first epochs.
-        compiled: The translated forward pass of ``model``; None: it runs as it is.
+        forward: What training calls in place of ``model``: translated, or shared among processes; None: itself.
     """
 
     model: nn.Module
@@ -48,7 +50,7 @@ class TrainingState:
     scaler: torch.amp.GradScaler
     updates: int = 0
     backbone: FrozenBackbone = field(default_factory=lambda: FrozenBackbone(0, (), ()))
-    compiled: Forward | None = None
+    forward: Forward | None = None
 
     def final_model(self) -> nn.Module:
         """The network whose predictions count: the moving average where there is one."""
@@ -61,6 +63,7 @@ class StepSettings:
 
     Attributes:
         sizes: Height and width of each epoch's images; empty: as stored, always.
+        team: Who trains together.
     """
 
     loss: nn.Module
@@ -69,6 +72,7 @@ class StepSettings:
     accumulation_steps: int = 1
     clip_norm: float | None = None
     sizes: tuple[ImageSize, ...] = ()
+    team: Team = ALONE
 
     def of_epoch(self, epoch: int) -> StepSettings:
         """The same, for the size of the images of ``epoch``, from 0."""
@@ -84,12 +88,14 @@ class EpochHooks:
     """Who is told of an epoch's progress.
 
     Attributes:
+        before_batch: Called before each batch, when this process has got it, with its number from 0.
         on_batch: Called after each batch with its number of images, and a function that returns the mean loss so
             far. Asking makes the host wait for the device, so ask a few times a second at most.
         on_update: Called after each optimizer update, when nothing is half done, with a function that returns the
             position. It may raise to stop. Asking makes the host wait, and refuses a loss that is not finite.
     """
 
+    before_batch: Callable[[int], None] = lambda _number: None
     on_batch: Callable[[int, Callable[[], float]], None] = lambda _images, _mean_loss: None
     on_update: Callable[[Callable[[], EpochPosition]], None] = lambda _position: None
 
@@ -131,16 +137,18 @@ def train_one_epoch(
 
     group_ends = islice(_group_ends(len(loader), settings.accumulation_steps), done, None)
     for batch, (is_end, group_size) in zip(loader.epoch(epoch, first_batch=done), group_ends, strict=True):
+        hooks.before_batch(done)
         state.schedule.set_for(state.updates)
-        loss = _forward_loss(state, batch, settings)
-        state.scaler.scale(loss / group_size).backward()  # type: ignore[no-untyped-call]
-        meter.add(loss.detach(), done, len(batch.images))
+        with settings.team.gradients(complete=is_end):
+            loss = _forward_loss(state, batch, settings, loader.order.share)
+            state.scaler.scale(loss / (group_size / settings.team.processes)).backward()  # type: ignore[no-untyped-call]
+        meter.add(loss.detach(), done, len(batch.positions))
         done += 1
         if is_end:
             _update(state, settings.clip_norm)
         if done % _CHECK_EVERY_BATCHES == 0:
             position()
-        hooks.on_batch(len(batch.images), meter.mean)
+        hooks.on_batch(len(batch.positions), meter.mean)
         if is_end:
             hooks.on_update(position)
     return position()
@@ -154,12 +162,14 @@ def _group_ends(n_batches: int, accumulation_steps: int) -> Iterator[tuple[bool,
             yield place == size - 1, size
 
 
-def _forward_loss(state: TrainingState, batch: Batch, settings: StepSettings) -> torch.Tensor:
-    forward = state.model if state.compiled is None else state.compiled
+def _forward_loss(state: TrainingState, batch: Batch, settings: StepSettings, share: Share) -> torch.Tensor:
+    """Of the whole batch, whoever computes its parts: a loss may be no mean over images, and labels may be missing."""
+    forward = state.model if state.forward is None else state.forward
     labels = batch.labels.to(settings.pixels.device, non_blocking=True)
     with settings.precision.autocast():
         logits = forward(settings.pixels(batch.images))
-    loss: torch.Tensor = settings.loss(logits.float(), labels)
+    whole = settings.team.whole_batch(logits.float(), share, len(labels))
+    loss: torch.Tensor = settings.loss(whole, labels)
     return loss
 
 
@@ -183,7 +193,7 @@ def _refuse_divergence(meter: LossMeter, state: TrainingState, loader: BatchLoad
     state.schedule.set_for(update)  # training is over: this asks for the rate of then, which is not that of now
     raise TrainingDiverged(
         f"the training loss is not finite from epoch {epoch + 1}, batch {bad + 1} of {len(loader)} (update "
-        f"{update + 1}, learning rate {state.schedule.learning_rate():.3g}; images {loader.names_of(epoch, bad)}). "
+        f"{update + 1}, learning rate {state.schedule.learning_rate():.3g}; ids {loader.names_of(epoch, bad)}). "
         f"{REMEDY}"
     )
 

@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 
 from ensemble.data.loaders import ImageRows
 from ensemble.errors import ArtefactError, many
-from ensemble.files import HeldLock
 from ensemble.models.description import Description
 from ensemble.runs import FoldPaths
 from ensemble.stopping import StopRequest
 from ensemble.training.checkpoint import Checkpoint
 from ensemble.training.history import EpochRow
 from ensemble.training.precision import Precision
+from ensemble.training.team import ALONE, Lock, Team
 
 
 @dataclass(frozen=True)
@@ -56,6 +56,28 @@ class Observer(Protocol):
         """After a batch of them."""
 
 
+class SilentObserver:
+    """Shows nothing."""
+
+    def fold_started(self, *, n_images: int, start: FoldStart, notices: list[str]) -> None:
+        """See ``Observer``, as for all of these."""
+
+    def batch_done(self, images: int, mean_loss: Callable[[], float]) -> None:
+        """Show nothing."""
+
+    def epoch_done(self, row: EpochRow) -> None:
+        """Show nothing."""
+
+    def weights_kept(self, epoch: int, why: str) -> None:
+        """Show nothing."""
+
+    def predicting(self, split: str, n_images: int) -> None:
+        """Show nothing."""
+
+    def predicted(self, images: int) -> None:
+        """Show nothing."""
+
+
 @dataclass(frozen=True, eq=False)
 class FoldData:
     """The rows of one fold.
@@ -77,7 +99,10 @@ class Hardware:
     """Where and how arithmetic is done.
 
     Attributes:
+        workers: Data workers of each process.
+        threads: Of each process.
         notice: How it differs from what was printed at the start, or empty.
+        processes: That train together, on this machine or several.
     """
 
     device: torch.device
@@ -85,13 +110,17 @@ class Hardware:
     workers: int
     threads: int
     notice: str = ""
+    processes: int = 1
 
     def facts(self) -> dict[str, str | int]:
-        """What the arithmetic's last bits depend on; a restart takes these over."""
-        return {"device": self.device.type, "precision": self.precision.name, "threads": self.threads}
+        """What the arithmetic's last bits depend on; a restart takes these over, but for the processes."""
+        facts: dict[str, str | int] = {"device": self.device.type, "precision": self.precision.name}
+        return {**facts, "threads": self.threads, "processes": self.processes}
 
     def as_in(self, checkpoint: Checkpoint | None) -> Hardware:
         """The same, with precision and threads of the run that is gone on with.
+
+        Where another number of processes goes on, threads are as they are: the sums come in another order anyway.
 
         Raises:
             ArtefactError: That run is on another kind of device.
@@ -103,12 +132,15 @@ class Hardware:
                 f"{checkpoint.path}: this unfinished fold was started on {device}, and would go on on "
                 f"{self.device.type} with other results. Give --device {device}, or --overwrite to start anew"
             )
-        precision, threads = self.precision, before.get("threads", self.threads)
+        precision, processes = self.precision, before.get("processes", 1 if before else self.processes)
+        threads = before.get("threads", self.threads) if processes == self.processes else self.threads
         if before.get("precision", precision.name) != precision.name:
             precision = Precision(before["precision"], "the run was started with it", device)
-        if (precision, threads) == (self.precision, self.threads):
-            return self
         said = f"goes on in {precision.name} with {many(threads, 'thread')}, as it was started, for the same results"
+        if processes != self.processes:
+            said = f"was started with {processes} and goes on with {self.processes} processes: results differ a little"
+        elif (precision, threads) == (self.precision, self.threads):
+            return self
         return replace(self, precision=precision, threads=threads, notice=said)
 
 
@@ -134,14 +166,16 @@ class FoldJob:
         lock: On the fold's folder; checked before anything is written.
         facts: What a checkpoint must agree with; ``facts["fold"]`` also seeds the weights.
         checkpoint: What an earlier process left; None to begin.
+        team: Who trains together.
     """
 
     paths: FoldPaths
-    lock: HeldLock
+    lock: Lock
     hardware: Hardware
     facts: Mapping[str, str | int]
     pacing: Pacing
     checkpoint: Checkpoint | None
+    team: Team = ALONE
 
 
 @dataclass(frozen=True, eq=False)

@@ -26,6 +26,7 @@ from ensemble.training.job import FoldData, FoldJob, FoldOutcome, Hardware, Obse
 from ensemble.training.provenance import describe_run
 from ensemble.training.rows import fold_data
 from ensemble.training.tables import merge_tables, write_fold_tables
+from ensemble.training.team import ALONE, Team
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,7 +119,7 @@ def refuse_other_rows(member: Member, folds: Iterable[int]) -> None:
             )
 
 
-def train_fold(member: Member, fold: int, observer: Observer, pacing: Pacing | None = None) -> None:
+def train_fold(member: Member, fold: int, observer: Observer, pacing: Pacing | None = None, team: Team = ALONE) -> None:
     """Train one fold, if it is not finished, and write its tables.
 
     Args:
@@ -126,6 +127,7 @@ def train_fold(member: Member, fold: int, observer: Observer, pacing: Pacing | N
         fold: From 0.
         observer: Is told of the progress.
         pacing: When to stop and how often to save; None: never, and as the cost allows.
+        team: Who trains it together; the leader writes.
 
     Raises:
         ArtefactError: Another process trains this fold, or has started the member anew with another recipe, or the
@@ -133,36 +135,49 @@ def train_fold(member: Member, fold: int, observer: Observer, pacing: Pacing | N
         StorageError: The disk is full, read-only or gone.
         TrainingDiverged: The loss stopped being finite.
         Unfinished: Somebody asked to stop.
-        WorkerDied: A data worker was killed.
+        WorkerDied: A data worker was killed, or a process that trains along.
     """
     paths = member.paths.fold(fold)
-    with locked(paths.lock) as lock:
+    with team.lock(paths.lock) as lock:
         refuse_other_recipe(member)
-        if paths.run.exists():
+        if team.from_leader(paths.run.exists):
             return
-        remove_leftovers(paths.folder)
+        if team.leads:
+            remove_leftovers(paths.folder)
         started = time.time()
         checkpoint = read_checkpoint(paths.checkpoint, member.facts(fold))
         hardware = member.hardware.as_in(checkpoint)
         torch.set_num_threads(hardware.threads)
-        job = FoldJob(paths, lock, hardware, member.facts(fold), pacing or Pacing(), checkpoint)
+        job = FoldJob(paths, lock, hardware, member.facts(fold), pacing or Pacing(), checkpoint, team)
+        team.check_same(_what_all_share(job))
         finished = finished_folds(member.paths, member.folds.n_folds)
         outcome = attempt_fold(member.recipe, rows_of_fold(member, fold), job, observer, finished=finished)
-        write_fold_tables(
-            paths,
-            member.dataset,
-            outcome.logits,
-            held_out=member.folds.folds == fold,
-            fold=fold,
-            notes=_notes(member),
-        )
-        lock.check()
-        write_json(paths.run, {**_run_facts(member, fold, outcome), **_describe(member, hardware, started)})
-        paths.checkpoint.unlink(missing_ok=True)
+        if team.leads:
+            _write_fold(member, job, outcome, started)
 
 
-def _describe(member: Member, hardware: Hardware, started: float) -> dict[str, object]:
-    return describe_run(hardware, member.command, seed=member.recipe.seed, started=started)
+def _what_all_share(job: FoldJob) -> dict[str, object]:
+    """By the names under which a process that differs is told."""
+    facts = {ROWS.get(name, name): fact for name, fact in job.facts.items()}
+    hardware = {name: fact for name, fact in job.hardware.facts().items() if name != "threads"}
+    before = None if job.checkpoint is None else job.checkpoint.content["updates"]
+    return {**facts, **hardware, f"{job.paths.folder.name}/{job.paths.checkpoint.name}": before}
+
+
+def _write_fold(member: Member, job: FoldJob, outcome: FoldOutcome, started: float) -> None:
+    fold = int(job.facts["fold"])
+    write_fold_tables(
+        job.paths,
+        member.dataset,
+        outcome.logits,
+        held_out=member.folds.folds == fold,
+        fold=fold,
+        notes=_notes(member),
+    )
+    job.lock.check()
+    described = describe_run(job.hardware, member.command, seed=member.recipe.seed, started=started)
+    write_json(job.paths.run, {**_run_facts(member, fold, outcome), **described})
+    job.paths.checkpoint.unlink(missing_ok=True)
 
 
 def rows_of_fold(member: Member, fold: int) -> FoldData:

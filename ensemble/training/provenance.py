@@ -22,7 +22,7 @@ _PACKAGES = ("torch", "timm", "albumentations", "opencv-python-headless", "numpy
 
 
 def describe_run(hardware: Hardware, command: Sequence[str], *, seed: int, started: float) -> dict[str, object]:
-    """Command, versions, commit, device, precision, threads, seed and times.
+    """Command, versions, commit, device, precision, threads (of each process), processes, seed and times.
 
     Args:
         hardware: Where it ran.
@@ -40,6 +40,7 @@ def describe_run(hardware: Hardware, command: Sequence[str], *, seed: int, start
         "precision": hardware.precision.name,
         "precision_reason": hardware.precision.reason,
         "threads": hardware.threads,
+        "processes": hardware.processes,
         "workers": hardware.workers,
         "seed": seed,
         "started": dt.datetime.fromtimestamp(started, dt.UTC).isoformat(timespec="seconds"),

@@ -52,4 +52,4 @@ def fold_data(
 def _image_rows(dataset: Dataset, cache: ImageCache, split: Split) -> ImageRows:
     unlabelled = np.full((len(split.image_ids), len(dataset.class_names)), np.nan)
     labels = unlabelled if split.labels is None else split.labels
-    return ImageRows(cache, cache.rows_of(split.image_files), labels.astype(np.float32))
+    return ImageRows(cache, cache.rows_of(split.image_files), labels.astype(np.float32), split.image_ids)

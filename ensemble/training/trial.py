@@ -25,7 +25,7 @@ from ensemble.training.checks import check_recipe
 from ensemble.training.fit import fit_fold
 from ensemble.training.history import EpochRow
 from ensemble.training.inner import inner_slice
-from ensemble.training.job import FoldData, FoldJob, FoldStart, Hardware, Pacing
+from ensemble.training.job import FoldData, FoldJob, Hardware, Pacing, SilentObserver
 from ensemble.training.precision import choose_precision
 from ensemble.training.rows import fold_data
 
@@ -147,26 +147,12 @@ def _facts(rows: TrialRows, recipe: Recipe, cache: ImageCache) -> dict[str, str 
     }
 
 
-class _Reporter:
+class _Reporter(SilentObserver):
     """The observer of ``fit_fold``: tells the scores on."""
 
     def __init__(self, report: Callable[[int, float], None]) -> None:
         self._report = report
 
-    def fold_started(self, *, n_images: int, start: FoldStart, notices: list[str]) -> None:
-        pass
-
-    def batch_done(self, images: int, mean_loss: Callable[[], float]) -> None:
-        pass
-
     def epoch_done(self, row: EpochRow) -> None:
+        """See ``ensemble.training.job.Observer``."""
         self._report(row.epoch, row.fold_macro_average_precision)
-
-    def weights_kept(self, epoch: int, why: str) -> None:
-        pass
-
-    def predicting(self, split: str, n_images: int) -> None:
-        pass
-
-    def predicted(self, images: int) -> None:
-        pass

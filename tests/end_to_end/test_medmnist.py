@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ensemble import blend, explore, train
+from ensemble import blend, explore, predict, train
+from ensemble.dataset.medmnist import unpacked
 from ensemble.predictions import read_predictions
 
 RECIPE = """data:      {image_size: 32, n_folds: 2}
@@ -16,6 +17,10 @@ optimizer: {name: adam, lr: 1e-3}
 training:  {epochs: 1, batch_size: 16}
 precision: float32
 """
+
+
+def read_again(runs: Path) -> Path:
+    return unpacked(Path("toymnist.npz"), runs)
 
 
 def test_from_training_to_the_submission(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -38,3 +43,7 @@ def test_from_training_to_the_submission(tmp_path: Path, monkeypatch: pytest.Mon
     lines = Path("submissions/blend.csv").read_text().splitlines()
     assert lines[0] == "id,class_0,class_1"
     assert [line.split(",")[0] for line in lines[1:]] == [f"test_{number:02d}" for number in range(12)]
+    decided = ["toymnist.npz", "--blend", "runs/toymnist/blends/blend", "--out", "again.csv", "--device", "cpu"]
+    assert predict.main(decided) == 0
+    assert Path("again.csv").read_bytes() == Path("submissions/blend.csv").read_bytes()
+    assert list(Path("runs/.unpacked").glob("toymnist-*")) == [read_again(Path("runs"))]

@@ -8,6 +8,9 @@ import os
 import resource
 import shutil
 import signal
+import subprocess
+import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -185,10 +188,45 @@ def test_a_killed_worker_is_named(
     assert_same_end(tmp_path, dataset, undisturbed)
 
 
-def test_divergence_names_the_images_and_keeps_the_last_good_checkpoint(dataset: Path, tmp_path: Path) -> None:
-    said = (
-        r"epoch 1, batch 3 of 5 \(update 2, learning rate 9\.33e\+29; images 'images/.*discards fold_0/checkpoint\.pt"
-    )
+def test_divergence_names_the_ids_and_keeps_the_last_good_checkpoint(dataset: Path, tmp_path: Path) -> None:
+    said = r"epoch 1, batch 3 of 5 \(update 2, learning rate 9\.33e\+29; ids 's.*discards fold_0/checkpoint\.pt"
     with pytest.raises(TrainingDiverged, match=said):
         run_train(tmp_path, dataset, "--set", "optimizer.lr=1e30", "--checkpoint-seconds", "0")
     assert torch.load(fold_0(tmp_path) / "checkpoint.pt", weights_only=True)["updates"] == 1
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_to_every_process_of_a_job_saves_and_stops(
+    number: signal.Signals, dataset: Path, tmp_path: Path
+) -> None:
+    """As batch systems send it: to the process that trains and to each of its workers, whatever group they are in."""
+    (tmp_path / "small.yaml").write_text(RECIPE)
+    words = [str(tmp_path / "small.yaml"), "--data", str(dataset), "--runs", str(tmp_path / "runs"), "--fold", "0"]
+    words += ["--device", "cpu", "--workers", "2", "--checkpoint-seconds", "0", "--set", "training.epochs=1000"]
+    with subprocess.Popen(
+        [sys.executable, "-m", "ensemble.train", *words],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    ) as job:
+        while not (fold_0(tmp_path) / "checkpoint.pt").exists():
+            assert job.poll() is None
+            time.sleep(0.02)
+        workers = children_of(job.pid)
+        asked = time.monotonic()
+        for pid in workers:
+            os.kill(pid, number)
+        os.killpg(job.pid, number)
+        said = job.communicate(timeout=60)[1]
+    assert len(workers) == 2
+    assert job.returncode == 75
+    assert said.count("\n") == 1
+    assert said.startswith(f"unfinished: stopped by {'SIGTERM' if number == signal.SIGTERM else 'Ctrl-C'}, in epoch ")
+    assert time.monotonic() - asked < 20
+    assert torch.load(fold_0(tmp_path) / "checkpoint.pt", weights_only=True)["updates"] > 0
+
+
+def children_of(pid: int) -> list[int]:
+    """The processes that this one has started and that still run."""
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]

@@ -1,6 +1,7 @@
 import argparse
 import os
 import signal
+import sys
 from collections.abc import Iterator, Sequence
 
 import pytest
@@ -65,3 +66,22 @@ def test_threads_sleep_while_they_wait_unless_the_user_says_otherwise(monkeypatc
     monkeypatch.setenv("OMP_WAIT_POLICY", "ACTIVE")
     share_cores()
     assert os.environ["OMP_WAIT_POLICY"] == "ACTIVE"
+
+
+def test_of_several_processes_the_first_says_that_one_is_meant(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def main(_argv: Sequence[str]) -> int:
+        sys.stdout.write("at work\n")
+        return 0
+
+    for variable in ("WORLD_SIZE", "LOCAL_WORLD_SIZE"):
+        monkeypatch.setenv(variable, "2")
+    for rank in ("0", "1"):
+        monkeypatch.setenv("RANK", rank)
+        monkeypatch.setenv("LOCAL_RANK", rank)
+        assert run_command(main) == 2
+        said = "error: torchrun has started 2 processes, and this command is one process's work: give the command"
+        assert capsys.readouterr().err.startswith(said) == (rank == "0")
+        assert run_command(main, together=True) == 0
+        assert capsys.readouterr().out == ("at work\n" if rank == "0" else "")

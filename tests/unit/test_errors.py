@@ -1,3 +1,5 @@
+import pickle
+
 import pytest
 
 from ensemble import errors
@@ -40,3 +42,23 @@ def test_a_very_long_text_is_cut() -> None:
 def test_one_thing_and_many_things() -> None:
     said = [errors.many(count, "image") for count in (0, 1, 2, 12000)]
     assert said == ["0 images", "1 image", "2 images", "12,000 images"]
+
+
+EVIL = "a\x1b[2J\x07\r\x9b1m\u202e\u2028\udcff"
+
+
+def test_a_message_commands_no_terminal_whatever_was_put_into_it() -> None:
+    error = errors.DataError.gather(f"{EVIL}.csv", [f"line 1: {EVIL}", "line 2: ü × 日本 \xa0 …"])
+    assert str(error).splitlines()[1] == r"  1. line 1: a\x1b[2J\x07\r\x9b1m\u202e\u2028\udcff"
+    assert "ü × 日本 \xa0 …" in str(error)
+    str(error).encode()
+    assert str(pickle.loads(pickle.dumps(error))) == str(error)
+
+
+def test_a_very_long_message_keeps_its_beginning_and_the_remedy_at_its_end() -> None:
+    said = str(errors.DataError(f"file.csv: {'x' * 10**6}. Do that instead"))
+    assert len(said) < 20_100
+    assert said.startswith("file.csv: xxx")
+    assert said.endswith("x. Do that instead")
+    assert "980,0" in said
+    assert "characters left out" in said

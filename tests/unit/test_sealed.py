@@ -80,6 +80,11 @@ TAMPERED: dict[str, tuple[Callable[[MemberPaths], Path], Callable[[Path], None],
     "table": (lambda m: m.fold(0).table("oof"), _other_values, "it was changed after training"),
     "lost table": (lambda m: m.fold(0).table("oof"), Path.unlink, "the prediction table is missing"),
     "merged": (lambda m: m.table("oof"), _other_values, "oof.parquet"),
+    "lost merged table": (lambda m: m.table("oof"), Path.unlink, "is missing"),
+    "added table": (lambda m: m.fold(1).table("test"), _other_values, "it was changed after training"),
+    "added merged table": (lambda m: m.table("holdout"), _other_values, "holdout.parquet"),
+    "lost recipe": (lambda m: m.recipe, Path.unlink, "recipe.yaml"),
+    "lost fold file": (lambda m: m.folder.parent / "folds.csv", Path.unlink, "the fold file is missing"),
     "recipe": (lambda m: m.recipe, lambda p: write_text(p, p.read_text().replace("seed: 0", "seed: 1")), "put that"),
     "fold file": (lambda m: m.folder.parent / "folds.csv", _append, "was changed after it was written"),
     "facts": (lambda m: m.fold(0).run, lambda p: write_text(p, "{"), "expected a JSON file"),
@@ -115,6 +120,18 @@ def test_an_earlier_release_stored_no_hash_of_the_weights(
     assert "6 checks passed" in said
     assert "stored no hash" in said
     assert "unfinished" in said
+
+
+def test_files_that_training_does_not_write_are_named(member: MemberPaths, capsys: pytest.CaptureFixture[str]) -> None:
+    (member.fold(0).folder / "notes.txt").touch()
+    (member.folder / "oof (copy).parquet").touch()
+    for ours in (".lock", "checkpoint.pt", "metrics.csv", ".run.json.1.tmp"):
+        (member.fold(0).folder / ours).touch()
+    assert main(["--verify", str(member.folder)]) == 0
+    said = capsys.readouterr().out
+    assert "not written by training, and read by nothing: " in said
+    assert said.count("notes.txt") == said.count("oof (copy).parquet") == 1
+    assert len(verify(member.folder).foreign) == 2
 
 
 def test_a_folder_without_runs_is_refused(tmp_path: Path) -> None:

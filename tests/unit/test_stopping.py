@@ -40,6 +40,56 @@ def test_a_patient_loop_is_told_once_and_interrupted_the_second_time(number: sig
             os.kill(os.getpid(), signal.SIGINT)
 
 
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGALRM])
+def test_a_second_sigterm_is_an_echo_of_the_first(number: signal.Signals) -> None:
+    with stop_signals() as stop, stop.patiently():
+        os.kill(os.getpid(), number)
+        first = stop.reason
+        os.kill(os.getpid(), signal.SIGTERM)
+        assert stop.reason == first
+
+
+def test_a_worker_ends_for_its_parent_alone() -> None:
+    program = """
+import os, signal, sys, time
+from ensemble.stopping import end_only_for_parent
+end_only_for_parent()
+print("ready", flush=True)
+time.sleep(60)
+"""
+    with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True) as worker:
+        assert worker.stdout is not None
+        assert worker.stdout.readline() == "ready\n"
+        other = f"import os, signal; os.kill({worker.pid}, signal.SIGTERM)"
+        subprocess.run([sys.executable, "-c", other], check=True)
+        with pytest.raises(subprocess.TimeoutExpired):
+            worker.wait(0.3)
+        worker.terminate()
+        assert worker.wait(30) == 75
+
+
+def test_a_process_begins_with_signals_held_back() -> None:
+    show = [sys.executable, "-c", "import signal; print(signal.pthread_sigmask(signal.SIG_BLOCK, ()))"]
+    with stopping.held_back(signal.SIGTERM):
+        inside = subprocess.run(show, capture_output=True, text=True, check=True).stdout
+    outside = subprocess.run(show, capture_output=True, text=True, check=True).stdout
+    assert ("SIGTERM" in inside, "SIGTERM" in outside) == (True, False)
+
+
+def test_what_must_not_stop_half_way_ends_first() -> None:
+    ended = []
+
+    def work() -> None:
+        with stopping.signals_deferred():
+            os.kill(os.getpid(), signal.SIGTERM)
+            ended.append("well")
+        ended.append("too late")
+
+    with stop_signals(), pytest.raises(KeyboardInterrupt, match="SIGTERM"):
+        work()
+    assert ended == ["well"]
+
+
 def test_outside_of_a_loop_a_request_interrupts_at_once() -> None:
     with stop_signals(), pytest.raises(KeyboardInterrupt, match="SIGTERM"):
         os.kill(os.getpid(), signal.SIGTERM)

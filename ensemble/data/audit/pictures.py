@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from ensemble.data.audit.counts import combination_keys
 from ensemble.data.audit.files import eight_bit
 from ensemble.data.audit.rows import Rows
+from ensemble.data.formats.remarks import counted_remarks
 from ensemble.data.images import preprocess, read_grey
 from ensemble.findings import Combination, Gallery, Picture
 
@@ -38,7 +39,8 @@ class Album:
 
     def picture(self, row: int, caption: str) -> Picture:
         """Read a row's image again and shrink it."""
-        grey = eight_bit(read_grey(self.root / str(self.rows.files[row])))
+        with counted_remarks():  # they were said when all images were looked at
+            grey = eight_bit(read_grey(self.root / str(self.rows.files[row])))
         factor = min(1.0, LONGEST_SIDE / max(grey.shape))
         size = max(1, round(grey.shape[0] * factor)), max(1, round(grey.shape[1] * factor))
         encoded = cv2.imencode(".png", preprocess(grey, size))[1].tobytes()

@@ -22,6 +22,7 @@ import torch.multiprocessing
 from ensemble.data.augment import build_augmentation
 from ensemble.data.cache import build_cache
 from ensemble.data.loaders import Batch, EpochOrder, ImageRows, evaluation_loader, training_loader
+from ensemble.data.shares import Share
 from ensemble.errors import ArtefactError
 from ensemble.recipe import load_recipe
 
@@ -68,6 +69,22 @@ def assert_same(one: list[Batch], other: list[Batch]) -> None:
     for first, second in zip(one, other, strict=True):
         for left, right in zip(first, second, strict=True):
             assert torch.equal(left, right)
+
+
+def test_processes_together_have_the_images_of_one_in_the_same_order(rows: ImageRows, augment: object) -> None:
+    (alone,) = epochs_of(rows, augment, workers=0, epochs=[1])
+    shares = []
+    for rank in range(3):
+        augmentation = build_augmentation(augment, (16, 16))  # type: ignore[arg-type]
+        loader = training_loader(rows, batch_size=5, seed=3, augmentation=augmentation, workers=0, pin=False)
+        loader.order.share = Share(rank, 3)
+        shares.append(list(loader.epoch(1)))
+        assert len(loader) == len(alone)
+    for whole, parts in zip(alone, zip(*shares, strict=True), strict=True):
+        assert torch.equal(torch.cat([part.images for part in parts]), whole.images)
+        for part in parts:
+            assert torch.equal(part.positions, whole.positions)
+            assert torch.equal(part.labels, whole.labels)
 
 
 @pytest.mark.parametrize("start_method", ["fork", "spawn"], indirect=True)

@@ -26,6 +26,7 @@ def source(
     groups: NDArray[np.str_] | None = None,
     holdout: NDArray[np.float64] | None = None,
     test_logit: float | None = None,
+    n_test: int = 40,
 ) -> Source:
     """One member that is fairly right, over three folds."""
     ids = np.array([f"i{number}" for number in range(len(labels))])
@@ -40,7 +41,7 @@ def source(
     if holdout is not None:
         splits["holdout"] = Split(np.array([f"h{n}" for n in range(len(holdout))]), holdout, None, NOTHING)
     if test_logit is not None:
-        splits["test"] = Split(np.array(["t0", "t1"]), None, None, NOTHING)
+        splits["test"] = Split(np.array([f"t{n}" for n in range(n_test)]), None, None, NOTHING)
     for name, split in splits.items():
         if split is not None:
             rows = np.full((len(split), labels.shape[1]), test_logit or 0.0, np.float32)
@@ -72,6 +73,15 @@ def test_classes_without_labels_or_positives_are_named() -> None:
     assert found[0].startswith("no row is labelled for 'b': left out of every mean")
     assert found[1].startswith("no training row is positive for 'c': never called positive, and F1 counts as 0")
     assert not [one for one in found[2:] if not one.startswith("F falls steeply")]
+
+
+def test_a_fixed_threshold_calls_classes_without_a_positive_too() -> None:
+    one, wishes = source(half(np.full(N, math.nan), np.zeros(N))), BlendWishes(trials=0, thresholds="fixed")
+    found = score_blend(one, wishes).result.warnings
+    assert found[:2] == (
+        "no row is labelled for 'b': left out of every mean",
+        "no training row is positive for 'c': F1 counts as 0",
+    )
 
 
 def test_classes_without_a_negative_are_named() -> None:
@@ -121,8 +131,28 @@ def test_a_holdout_without_labels_of_a_class_is_left_out_of_the_mean_and_named()
 def test_another_rate_on_the_test_rows_is_named() -> None:
     found = warnings_of(source(half(), test_logit=9.0))
     assert len(found) == 1
-    assert "by more than ×1.5: a (100.00% of test rows, 50.00% in training)" in found[0]
+    assert "by more than chance: a (100.00% of test rows, 51.67% in training)" in found[0]
     assert "a (0.00% of test rows" in warnings_of(source(half(), test_logit=-9.0))[0]
+
+
+def test_two_test_rows_may_be_chance() -> None:
+    assert warnings_of(source(half(), test_logit=9.0, n_test=2)) == []
+
+
+def test_rows_of_a_group_are_one_witness() -> None:
+    groups = np.array([f"p{number // 10}" for number in range(N)])
+    assert not [one for one in warnings_of(source(half(), groups=groups, test_logit=9.0)) if "another rate" in one]
+
+
+def test_more_positive_calls_than_positives_are_no_shift() -> None:
+    one = source(half(positives(10)), test_logit=0.0)
+    card = score_blend(one, BlendWishes(trials=0, thresholds="fixed"))
+    called = card.cross_fitted.decisions[:, 1]
+    rows = np.resize(one.members[0].tables["oof"].values, (2000, 2))
+    test = replace(one.members[0].tables["test"], image_ids=np.arange(2000).astype(str), values=rows)
+    moved = replace(one, members=(replace(one.members[0], tables={**one.members[0].tables, "test": test}),))
+    assert called.sum() > 1.5 * 10
+    assert not [warning for warning in warnings_of(moved) if "another rate" in warning]
 
 
 def test_picked_epochs_and_copies_are_named() -> None:

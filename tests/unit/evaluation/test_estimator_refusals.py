@@ -60,6 +60,16 @@ def test_targets_that_cannot_be_used() -> None:
         tuned(cv=5).fit(X, Y, groups=np.arange(len(X)) % 2)
 
 
+def test_groups_that_are_missing() -> None:
+    groups = np.where(np.arange(len(X)) < 3, np.nan, np.arange(len(X)) // 4)
+    with pytest.raises(ArrayError, match="groups: expected one a row, got none for 3 rows"):
+        tuned().fit(X, Y, groups=groups)
+    named = np.array([None if np.isnan(one) else f"p{one:.0f}" for one in groups], dtype=object)
+    named[0] = float("nan")
+    with pytest.raises(ArrayError, match="groups: expected one a row, got none for 3 rows"):
+        tuned().fit(X, Y, groups=named)
+
+
 class Odd(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     """Answers something of its own."""
 

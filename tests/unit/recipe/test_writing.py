@@ -48,5 +48,9 @@ def test_where_the_data_lies_is_no_difference(path):
 def test_keys_that_came_later_count_in_the_hash_only_where_they_are_set(path):
     # As the release before them computed it.
     assert recipe_hash(load_recipe(path)) == "8948b494a50c9d4ede709f80aa4a23a58bdb9162ed54e4c7bd665ce565444b08"
-    for override in ("training.compile=true", "training.progressive=[{until: 0.5, size: 0.5}]"):
+    for override in (
+        "training.compile=true",
+        "training.sync_batchnorm=true",
+        "training.progressive=[{until: 0.5, size: 0.5}]",
+    ):
         assert recipe_hash(load_recipe(path, [override])) != recipe_hash(load_recipe(path))

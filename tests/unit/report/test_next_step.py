@@ -5,6 +5,8 @@ from __future__ import annotations
 import shlex
 from pathlib import Path
 
+import pytest
+
 from ensemble.report.next_step import blend_members, train_again
 from ensemble.train import build_parser
 
@@ -25,3 +27,10 @@ def test_flags_that_were_not_given_are_not_shown() -> None:
     first = build_parser().parse_args(["recipes/cnn2.yaml", "--fold", "0"])
     assert train_again(first, [1]) == "python -m ensemble.train recipes/cnn2.yaml --fold 1"
     assert blend_members(Path("my data"), Path("runs")) == "python -m ensemble.blend --data 'my data'"
+
+
+def test_several_processes_are_started_again_as_they_were(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {"WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2", "RANK": "0", "LOCAL_RANK": "0"}.items():
+        monkeypatch.setenv(name, value)
+    first = build_parser().parse_args(["recipes/cnn2.yaml", "--fold", "0"])
+    assert train_again(first, [1]) == "torchrun --nproc-per-node 2 -m ensemble.train recipes/cnn2.yaml --fold 1"

@@ -2,14 +2,19 @@ import io
 import math
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from rich.console import Console
 
+from ensemble.curves import ClassCurve, Move, Reliability
+from ensemble.report.cells import blocks
 from ensemble.report.terminal import print_report
 from ensemble.results import (
+    Absence,
     BlendResult,
     Choice,
     ClassResult,
+    Likeness,
     MemberResult,
     Rows,
     RuleResult,
@@ -69,9 +74,32 @@ def result(**changes: object) -> BlendResult:
     return BlendResult(**{**facts, **changes})  # type: ignore[arg-type]
 
 
-def shown(blend: BlendResult, width: int = 80) -> str:
+def one_curve(name: str, **changes: object) -> ClassCurve:
+    cuts, nothing = np.array([0.1, 0.2, 0.4, 0.8]), np.empty(0)
+    facts: dict[str, object] = {
+        "name": name,
+        "beta": 1.0,
+        "cuts": cuts,
+        "f": np.array([0.1, 0.5, 0.8, 0.2]),
+        "precision": cuts,
+        "recall": cuts,
+        "specificity": cuts,
+        "threshold": 0.4,
+        "f_at_threshold": 0.8,
+        "best": 0.8,
+        "best_threshold": 0.4,
+        "plateau": (0.3611, 0.4222),
+        "slack": 0.01,
+        "fold_thresholds": (0.4, 0.45),
+        "moves": (Move("−0.25 logit", 0.34, 0.0123), Move("+0.25 logit", 0.46, -0.0051)),
+        "reliability": Reliability(nothing, nothing, nothing, nothing, nothing.astype(int)),
+    }
+    return ClassCurve(**{**facts, **changes})  # type: ignore[arg-type]
+
+
+def shown(blend: BlendResult, width: int = 80, curves: tuple[ClassCurve, ...] = ()) -> str:
     stream = io.StringIO()
-    print_report(blend, Console(file=stream, width=width, highlight=False))
+    print_report(blend, Console(file=stream, width=width, highlight=False), curves)
     return stream.getvalue()
 
 
@@ -109,9 +137,40 @@ def test_scores_of_picked_epochs_are_marked_wherever_they_stand() -> None:
     assert "*" not in unmarked
 
 
+def test_curves_say_how_firm_each_threshold_is() -> None:
+    lines = shown(result(), curves=(one_curve("one"), one_curve("two", f=np.zeros(4), moves=()))).splitlines()
+    (first,) = [line for line in lines if "0.3611 – 0.4222" in line and line.startswith("one")]
+    assert first.split()[-2:] == ["−0.012", "+0.005"]
+    assert first.split()[1] == "▂▅█▃"
+    (second,) = [line for line in lines if "0.3611 – 0.4222" in line and line.startswith("two")]
+    assert second.split()[1] == "▁▁▁▁"
+    assert second.split()[-2:] == ["–", "–"]
+    assert "How firm" not in shown(result())
+
+
+def test_blocks_follow_the_values() -> None:
+    assert blocks(np.arange(64.0), 8) == "▁▂▃▄▅▆▇█"
+    assert blocks(np.array([1.0, 1.0]), 5) == "██"
+
+
+def test_who_is_missed_comes_first() -> None:
+    absences = (Absence("cnn2", 0.81, 0.0021), Absence("[bold]", 0.79, 0.0193), Absence("same", 0.82, -0.001))
+    rows = ((1.0, 0.5, math.nan), (0.5, 1.0, math.nan), (math.nan, math.nan, 1.0))
+    lines = shown(result(likeness=Likeness(rows, absences))).splitlines()
+    start = next(place for place, line in enumerate(lines) if line.startswith("Blend without"))
+    told = [line.split() for line in lines[start + 2 : start + 5]]
+    assert told == [
+        ["[bold]", "0.7900", "−0.0193", "0.50"],
+        ["cnn2", "0.8100", "−0.0021", "0.50"],
+        ["same", "0.8200", "+0.0010", "–"],
+    ]
+    assert "Blend without" not in shown(result())
+
+
 @pytest.mark.parametrize("width", [80, 120])
 def test_numbers_are_never_cut(width: int) -> None:
-    text = shown(result(), width)
+    text = shown(result(), width, curves=(one_curve("Pleural_Thickening", plateau=(1.2e-5, 3.4e-4)),))
+    assert "1.2e-05 – 3.4e-04" in text
     assert max(map(len, text.splitlines())) <= width
     assert "…" not in text
     for number in ("4,210", "16,590", "0.7647", "0.8378", "0.4123", "0.4000 – 0.4500", "35.08%", "36.00%"):

@@ -39,7 +39,8 @@ def make_rows(n: int, *, labels: np.ndarray | None = None) -> ImageRows:
         labels = (images[:, :2, 0] > 127).astype(np.float32)
     files = np.array([f"{number:02}.png" for number in range(n)])
     cache = SimpleNamespace(images=images, gather=images.__getitem__, image_files=files)
-    return ImageRows(cache, np.arange(n, dtype=np.int64), labels)  # type: ignore[arg-type]
+    ids = np.array([f"scan_{number:02}" for number in range(n)])
+    return ImageRows(cache, np.arange(n, dtype=np.int64), labels, ids)  # type: ignore[arg-type]
 
 
 def make_loader(rows: ImageRows, batch_size: int = 4) -> BatchLoader:
@@ -141,8 +142,8 @@ def test_a_loss_that_is_not_finite_stops_the_run_and_says_where() -> None:
             return logits.sum() * (math.nan if self.calls >= 2 else 0.0)
 
     loader = make_loader(make_rows(12, labels=labels))
-    images = ", ".join(f"'{position:02}.png'" for position in loader.order.positions_of(3)[1])
-    where = rf"from epoch 4, batch 2 of 3 \(update 11, learning rate 0\.1; images {images}\)"
+    ids = ", ".join(f"'scan_{position:02}'" for position in loader.order.positions_of(3)[1])
+    where = rf"from epoch 4, batch 2 of 3 \(update 11, learning rate 0\.1; ids {ids}\)"
     with pytest.raises(TrainingDiverged, match=where):
         train_one_epoch(state, loader, make_settings(loss=Breaks()), epoch=3)
 
@@ -293,7 +294,7 @@ def test_a_translated_forward_pass_is_used_where_there_is_one() -> None:
         logits: torch.Tensor = state.model(images)
         return logits
 
-    state.compiled = forward
+    state.forward = forward
     plain = make_state()
     for one in (state, plain):
         train_one_epoch(one, make_loader(make_rows(6)), make_settings(), epoch=0)

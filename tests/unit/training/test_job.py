@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -30,7 +31,16 @@ def test_threads_and_precision_are_the_runs_and_that_is_said() -> None:
     assert (taken.precision.name, taken.precision.device_type, taken.threads) == ("bfloat16", "cpu", 1)
     assert taken.precision.reason == "the run was started with it"
     assert taken.notice == "goes on in bfloat16 with 1 thread, as it was started, for the same results"
-    assert taken.facts() == {"device": "cpu", "precision": "bfloat16", "threads": 1}
+    assert taken.facts() == {"device": "cpu", "precision": "bfloat16", "threads": 1, "processes": 1}
+
+
+def test_other_processes_keep_their_own_threads_and_that_is_said() -> None:
+    before = stored(device="cpu", precision="bfloat16", threads=4, processes=1)
+    taken = replace(HERE, processes=3).as_in(before)
+    assert (taken.precision.name, taken.threads, taken.processes) == ("bfloat16", 2, 3)
+    assert taken.notice == "was started with 1 and goes on with 3 processes: results differ a little"
+    older = stored(device="cpu", precision="float32", threads=2)
+    assert "was started with 1 and goes on with 3" in replace(HERE, processes=3).as_in(older).notice
 
 
 def test_a_version_1_checkpoint_knows_the_precision_alone() -> None:

@@ -1,0 +1,111 @@
+"""How a project is divided over what there is: threads of each training, and how many run at once."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ensemble.errors import EngineError
+from ensemble.scheduling.local import Slot, cpu_slots, free_memory, gpu_slots, stored_threads, threads_of_a_training
+from ensemble.scheduling.ray_cluster import Node, room_on
+from ensemble.training.precision import usable_cores
+
+if TYPE_CHECKING:
+    import torch
+
+
+@dataclass(frozen=True)
+class Room:
+    """What each training gets, and how many there is room for.
+
+    Attributes:
+        threads: Of each training on a CPU; None on GPUs.
+        slots: As many are started, or handed to the engine, at once.
+        at_once: As many may really run side by side at the start.
+        device: What each training is told to run on.
+    """
+
+    threads: int | None
+    slots: list[Slot]
+    at_once: int
+    device: str
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What the user and the machine say.
+
+    Attributes:
+        device: As it was given: ``auto``, ``cpu``, …
+        here: The device that this machine has for it.
+        threads: As given.
+        most: Trainings side by side, as given.
+        schedule: The file that keeps the threads.
+        write: Whether that file may be written.
+    """
+
+    device: str
+    here: torch.device
+    threads: int | None
+    most: int | None
+    schedule: Path
+    write: bool = True
+
+    def threads_for(self, cores: int) -> int:
+        """Those given, or those stored, or what follows from the cores of one machine."""
+        keep = self.write or self.schedule.exists()
+        stored = stored_threads(self.schedule, cores) if keep else threads_of_a_training(cores)
+        return self.threads or stored
+
+
+def room_here(wish: Wish) -> Room:
+    """On this machine: GPUs that may be seen, or the cores of the processor."""
+    if str(wish.here) == "cuda":  # and not a certain one
+        slots = gpu_slots(_visible_gpus(), most=wish.most)
+        return Room(None, slots, len(slots), wish.device)
+    if wish.here.type != "cpu":
+        return Room(None, [Slot()], 1, wish.device)
+    cores = usable_cores()
+    threads = wish.threads_for(cores)
+    slots = cpu_slots(cores, threads, free_bytes=free_memory(), most=wish.most)
+    slots = [Slot(cpus=threads)] * len(slots)
+    return Room(threads, slots, len(slots), wish.device)
+
+
+def room_of_ray_here(wish: Wish) -> Room:
+    """The same on an instance of Ray's own on this machine, which hands out cores and GPUs itself."""
+    room = room_here(wish)
+    on_gpus = any(slot.environment for slot in room.slots)
+    slots = [Slot(cpus=room.threads or 1, gpus=int(on_gpus))] * len(room.slots)
+    return replace(room, slots=slots, device="cuda" if on_gpus else room.device)
+
+
+def room_of_ray(wish: Wish, nodes: list[Node], *, trainings: int) -> Room:
+    """On a Ray cluster: a GPU for each training where any node has one, unless the CPU is asked for.
+
+    Args:
+        wish: What is asked for.
+        nodes: Of the cluster.
+        trainings: How many there are: without a limit of the user's all are handed to Ray, so that nodes that
+            join later get some, too.
+
+    Raises:
+        EngineError: A certain GPU is asked for, or no node has room.
+    """
+    if wish.device not in ("auto", "cpu", "cuda"):
+        raise EngineError(f"--device {wish.device}: with --engine ray expected auto, cpu or cuda: Ray chooses which")
+    on_gpu = wish.device == "cuda" or (wish.device == "auto" and any(node.gpus for node in nodes))
+    threads = None if on_gpu else wish.threads_for(min((node.cpus for node in nodes if node.cpus), default=1))
+    cpus, gpus = threads or wish.threads or 1, int(on_gpu)
+    most = trainings if wish.most is None else wish.most
+    slots = [Slot(cpus=cpus, gpus=gpus)] * max(1, most)
+    return Room(threads, slots, min(room_on(nodes, cpus=cpus, gpus=gpus), len(slots)), "cuda" if on_gpu else "cpu")
+
+
+def _visible_gpus() -> list[str]:
+    import torch  # noqa: PLC0415 - a dry run on a CPU needs it not
+
+    named = os.environ.get("CUDA_VISIBLE_DEVICES")
+    return named.split(",") if named else [str(number) for number in range(torch.cuda.device_count())]

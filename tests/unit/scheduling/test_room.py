@@ -1,0 +1,62 @@
+"""Threads and room, here and on a Ray cluster."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from ensemble.errors import EngineError
+from ensemble.scheduling.local import Slot
+from ensemble.scheduling.ray_cluster import Node
+from ensemble.scheduling.room import Wish, room_here, room_of_ray, room_of_ray_here
+
+
+def wish(
+    tmp_path: Path, *, device: str = "auto", here: str = "cpu", most: int | None = None, write: bool = True
+) -> Wish:
+    return Wish(device, torch.device(here), None, most, tmp_path / "schedule.json", write)
+
+
+def test_the_same_room_with_and_without_ray(tmp_path: Path) -> None:
+    here, ray = room_here(wish(tmp_path, most=1)), room_of_ray_here(wish(tmp_path, most=1))
+    assert here.threads == ray.threads
+    assert here.slots == ray.slots == [Slot(cpus=here.threads or 0)]
+    assert (here.device, ray.device) == ("auto", "auto")
+
+
+def test_gpus_of_this_machine_are_named_by_us_or_chosen_by_ray(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3,5")
+    gpus = wish(tmp_path, here="cuda")
+    assert [slot.environment["CUDA_VISIBLE_DEVICES"] for slot in room_here(gpus).slots] == ["3", "5"]
+    ray = room_of_ray_here(gpus)
+    assert (ray.threads, ray.slots, ray.device) == (None, [Slot(gpus=1)] * 2, "cuda")
+    assert not (tmp_path / "schedule.json").exists()
+
+
+def test_a_cluster_without_gpus_divides_the_smallest_node(tmp_path: Path) -> None:
+    room = room_of_ray(wish(tmp_path), [Node(0, 0), Node(16, 0), Node(9, 0)], trainings=15)
+    assert (room.threads, room.device, room.at_once) == (4, "cpu", 6)
+    assert room.slots == [Slot(cpus=4)] * 15
+    assert room_of_ray(wish(tmp_path, most=2), [Node(16, 0)], trainings=15).at_once == 2
+    with pytest.raises(EngineError, match="needs 4 CPUs"):  # stored, whatever the nodes are later
+        room_of_ray(wish(tmp_path), [Node(2, 0)], trainings=15)
+
+
+def test_a_dry_run_writes_nothing_and_reads_what_is_stored(tmp_path: Path) -> None:
+    assert room_of_ray(wish(tmp_path, write=False), [Node(16, 0)], trainings=1).threads == 4
+    assert not (tmp_path / "schedule.json").exists()
+    room_of_ray(wish(tmp_path), [Node(2, 0)], trainings=1)
+    assert room_of_ray(wish(tmp_path, write=False), [Node(16, 0)], trainings=1).threads == 2
+
+
+def test_a_cluster_with_gpus_gives_one_to_each_training(tmp_path: Path) -> None:
+    nodes = [Node(8, 4), Node(16, 0)]
+    room = room_of_ray(wish(tmp_path), nodes, trainings=15)
+    assert (room.threads, room.device, room.at_once, room.slots[0]) == (None, "cuda", 4, Slot(gpus=1))
+    assert room_of_ray(wish(tmp_path, device="cpu"), nodes, trainings=15).device == "cpu"
+    with pytest.raises(EngineError, match="needs 1 CPUs and 1 GPUs"):
+        room_of_ray(wish(tmp_path, device="cuda"), [Node(8, 0)], trainings=15)
+    with pytest.raises(EngineError, match=r"--device cuda:1: with --engine ray expected auto, cpu or cuda"):
+        room_of_ray(wish(tmp_path, device="cuda:1"), nodes, trainings=15)
