@@ -1,0 +1,112 @@
+"""A fold that is killed anywhere ends at the same bytes, with everything switched on that changes between epochs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from ensemble.data.loaders import ImageRows
+from ensemble.files import locked
+from ensemble.models import build_model
+from ensemble.recipe import Recipe
+from ensemble.runs import FoldPaths
+from ensemble.training.checkpoint import read_checkpoint, write_weights
+from ensemble.training.fit import fit_fold
+from ensemble.training.job import FoldData, FoldJob, FoldOutcome, Hardware, Pacing
+from ensemble.training.precision import choose_precision
+
+CPU = torch.device("cpu")
+FACTS: dict[str, str | int] = {"fold": 0, "recipe": "r"}
+NETWORK = "test_resnet"  # the smallest of timm with batch normalisation
+N, SIDE, BATCHES = 20, 32, 5  # batches of four in each of the four epochs
+ALL_AT_ONCE = {
+    "epochs": 4,
+    "batch_size": 4,
+    "accumulation_steps": 2,
+    "ema_decay": 0.9,
+    "clip_norm": 1.0,
+    "early_stopping": {"patience_epochs": 4, "inner_fraction": 0.2},
+    "progressive": [{"until": 0.5, "size": 0.5}],
+    "freeze_backbone_epochs": 2,
+}
+
+
+class Killed(BaseException):
+    """Stands for a process that is gone: nobody handles it."""
+
+
+def rows(n: int, seed: int) -> ImageRows:
+    rng = np.random.default_rng(seed)
+    images = rng.integers(0, 256, (n, SIDE, SIDE), dtype=np.uint8)
+    cache = SimpleNamespace(images=images, gather=images.__getitem__)
+    labels = (images[:, :2, 0] > 127).astype(np.float32)
+    return ImageRows(cache, np.arange(n, dtype=np.int64), labels)  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def recipe(tmp_path: Path) -> Recipe:
+    torch.manual_seed(5)
+    weights = tmp_path / "weights.safetensors"
+    write_weights(weights, build_model(NETWORK, num_classes=2, image_size=(SIDE, SIDE)))
+    facts: dict[str, Any] = {
+        "data": {"image_size": [SIDE, SIDE]},
+        "augment": ({"HorizontalFlip": {"p": 0.5}},),
+        "model": {"name": NETWORK, "pretrained": weights, "args": {"drop_rate": 0.3}},
+        "optimizer": {"name": "adamw", "lr": 1e-3},
+        "schedule": {"name": "cosine", "warmup_epochs": 0.5},
+        "training": ALL_AT_ONCE,
+    }
+    return Recipe.model_validate(facts, strict=False)
+
+
+def train(recipe: Recipe, folder: Path, at_batch: Callable[[], None] = lambda: None) -> FoldOutcome:
+    """Like a process that starts, and goes on from what lies in ``folder``."""
+    folder.mkdir(exist_ok=True)
+    nothing = dict.fromkeys(
+        ("fold_started", "epoch_done", "weights_kept", "predicting", "predicted"), lambda *_args, **_more: None
+    )
+    observer = SimpleNamespace(**nothing, batch_done=lambda _images, _loss: at_batch())
+    torch.manual_seed(int.from_bytes(folder.name.encode(), "little") % 1000)  # another process has another state
+    paths = FoldPaths(folder)
+    hardware = Hardware(CPU, choose_precision("float32", CPU), workers=0, threads=torch.get_num_threads())
+    data = FoldData(rows(N, 0), rows(6, 1), {"oof": rows(7, 2), "test": rows(5, 3)})
+    with locked(paths.lock) as lock:
+        checkpoint = read_checkpoint(paths.checkpoint, FACTS)
+        job = FoldJob(paths, lock, hardware, FACTS, Pacing(checkpoint_seconds=0), checkpoint)
+        return fit_fold(recipe, data, job, observer)  # type: ignore[arg-type]
+
+
+def killed_at(number: int) -> Callable[[], None]:
+    left = [number]
+
+    def count() -> None:
+        left[0] -= 1
+        if not left[0]:
+            raise Killed
+
+    return count
+
+
+def test_small_images_a_frozen_backbone_an_average_and_early_stopping(recipe: Recipe, tmp_path: Path) -> None:
+    whole = train(recipe, tmp_path / "whole")
+    # Within the frozen epochs; and in the first that is neither frozen nor small, then in the last, twice at one place.
+    for places in ([3], [2 * BATCHES + 4, 5, 2]):
+        folder = tmp_path / f"killed_{places[0]}_{len(places)}"
+        for batches in places:
+            with pytest.raises(Killed):
+                train(recipe, folder, killed_at(batches))
+        found = train(recipe, folder)
+        assert found.start.epoch or found.start.images
+        for split, logits in whole.logits.items():
+            assert found.logits[split].tobytes() == logits.tobytes(), (places, split)
+        weights = [(one / "model.safetensors").read_bytes() for one in (folder, tmp_path / "whole")]
+        assert weights[0] == weights[1], places
+        assert found.chosen_epoch == whole.chosen_epoch
+        losses = [[(row.train_loss, row.fold_loss, row.inner_loss) for row in one.rows] for one in (found, whole)]
+        assert losses[0] == losses[1]
