@@ -182,8 +182,7 @@ def _plan(
     from ensemble.scheduling.plan import plan_runs
 
     own = [] if room.threads is None else ["--threads", str(room.threads)]
-    if room.device != args.device:
-        own += ["--device", room.device]  # the last one counts
+    own += [] if room.device == args.device else ["--device", room.device]  # the last one counts
     members = {name: [*_train_words(args, path), *own] for name, path in zip(names, args.recipes, strict=True)}
     return plan_runs(runs, members, folds)
 
