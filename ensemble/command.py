@@ -37,6 +37,9 @@ def run_command(main: Callable[[Sequence[str]], int], *, together: bool = False)
         ):
             return _run(main, together=together)
     finally:
+        if os.environ.get("WORLD_SIZE", "1") != "1":
+            # torchrun sends it to those that are left when one has ended: this process is about to, with its own code.
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)
         # At its end Python looks through all objects once more: two seconds of work after a training, for nothing.
         gc.freeze()
 
