@@ -8,6 +8,7 @@ import sys
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from joblib import parallel_config
 from numpy.typing import NDArray
@@ -199,9 +200,8 @@ def test_metrics_and_label_rules() -> None:
 
 
 def test_a_class_is_named_by_its_column() -> None:
-    pandas = pytest.importorskip("pandas")
-    frame = pandas.DataFrame(Y, columns=["healthy", "edema", "nodule"])
-    features = pandas.DataFrame(X, columns=list("abcdef"))
+    frame = pd.DataFrame(Y, columns=["healthy", "edema", "nodule"])
+    features = pd.DataFrame(X, columns=list("abcdef"))
     named = tuned(exclusive="healthy").fit(features, frame)
     assert np.array_equal(named.predict(features), tuned(exclusive=0).fit(X, Y).predict(X))
     assert list(named.feature_names_in_) == list("abcdef")
