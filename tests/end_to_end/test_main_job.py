@@ -16,7 +16,7 @@ from ensemble.data.loaders import ImageRows
 from ensemble.errors import ArtefactError, EnsembleError, FoldError, RecipeError
 from ensemble.predictions import read_predictions
 from ensemble.report.progress import FoldProgress
-from ensemble.training import fit
+from ensemble.training import scoring
 from ensemble.training.history import EpochRow
 
 RECIPE = """# A small member for tests.
@@ -240,7 +240,7 @@ def test_early_stopping_keeps_the_best_epoch_of_the_inner_slice(
         watched.append((len(rows), len(fold.data.training)))  # type: ignore[attr-defined]
         return next(losses)
 
-    monkeypatch.setattr(fit, "_loss_of", rising_loss)
+    monkeypatch.setattr(scoring, "_loss_of", rising_loss)
     stopping = "training.early_stopping={patience_epochs: 2, inner_fraction: 0.25}"
     assert run_train(tmp_path, dataset, "--fold", "0", "--set", stopping, "--set", "training.epochs=9") == 0
     facts = json.loads((member(tmp_path) / "fold_0" / "run.json").read_text())
@@ -261,7 +261,7 @@ def test_early_stopping_watches_epochs_at_full_size_alone(
     dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     losses = itertools.count(1.0)
-    monkeypatch.setattr(fit, "_loss_of", lambda *_: next(losses))
+    monkeypatch.setattr(scoring, "_loss_of", lambda *_: next(losses))
     settings = [
         "model={name: resnet18, args: {channels: [8, 8, 8, 8]}}",
         "training={epochs: 5, progressive: [{until: 0.4, size: 0.5}], early_stopping: {patience_epochs: 1}}",

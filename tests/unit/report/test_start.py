@@ -20,7 +20,7 @@ IDS = np.array(["a", "b"])
 def lines_of(dataset: Dataset, folds: FoldFile, results: Path) -> list[str]:
     stream = io.StringIO()
     precision = SimpleNamespace(name="float32", reason="[so it is]")
-    hardware = SimpleNamespace(precision=precision, device="cpu", threads=2)
+    hardware = SimpleNamespace(precision=precision, device="cpu", threads=2, processes=1)
     print_start(Console(file=stream, width=500), dataset, folds, hardware, results=results)  # type: ignore[arg-type]
     return stream.getvalue().splitlines()
 
