@@ -13,12 +13,14 @@ of torch's time.
 from __future__ import annotations
 
 import argparse
+import re
 import statistics
 import subprocess
 import sys
 import time
 from pathlib import Path
 
+_IS_COMMAND = re.compile(r"run_command\(main[,)]")
 ROOT = Path(__file__).resolve().parents[1]
 MOST = 0.25
 PROMISED = ("ensemble.blend", "ensemble.train")
@@ -44,7 +46,7 @@ def main() -> int:
 def commands() -> list[str]:
     """The modules that are run by ``python -m``."""
     files = sorted((ROOT / "ensemble").glob("*.py"))
-    return [f"ensemble.{file.stem}" for file in files if "run_command(main" in file.read_text(encoding="utf-8")]
+    return [f"ensemble.{file.stem}" for file in files if _IS_COMMAND.search(file.read_text(encoding="utf-8"))]
 
 
 def measure(starts: dict[str, list[str]], repeats: int) -> dict[str, float]:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+_IS_COMMAND = re.compile(r"run_command\(main[,)]")
 ROOT = Path(__file__).parents[2]
 _RUN = """
 import json, runpy, sys
@@ -32,7 +34,7 @@ def imported_by(*words: str) -> tuple[int, list[str]]:
 
 def commands() -> list[str]:
     files = sorted((ROOT / "ensemble").glob("*.py"))
-    return [f"ensemble.{file.stem}" for file in files if "run_command(main" in file.read_text(encoding="utf-8")]
+    return [f"ensemble.{file.stem}" for file in files if _IS_COMMAND.search(file.read_text(encoding="utf-8"))]
 
 
 def test_all_commands_are_found() -> None:
