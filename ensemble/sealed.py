@@ -15,7 +15,6 @@ from ensemble.errors import ArtefactError, EnsembleError, first_few
 from ensemble.files import sha256_of_file
 from ensemble.folds import read_folds
 from ensemble.predictions import PredictionTable, mean_of_fold_models, merge_out_of_fold, read_predictions
-from ensemble.recipe import stored_recipe_hash
 from ensemble.run_facts import read_run
 from ensemble.runs import SPLITS, DatasetRuns, FoldPaths, MemberPaths
 
@@ -180,6 +179,8 @@ def _fold_checks(fold: FoldPaths) -> Iterator[Callable[[], object]]:
 
 def _check_shared(fold: FoldPaths, facts: Mapping[str, Any]) -> None:
     """The recipe and the fold file are those that the fold was trained with."""
+    from ensemble.recipe import stored_recipe_hash  # noqa: PLC0415 - blends of tables need no recipe's schema
+
     member = MemberPaths(fold.folder.parent)
     if stored_recipe_hash(member.recipe) != facts.get("recipe"):
         raise ArtefactError(

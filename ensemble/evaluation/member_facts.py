@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 from statistics import median
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from ensemble.errors import ArtefactError
-from ensemble.recipe import LossSettings, Recipe, load_recipe
 from ensemble.run_facts import read_run
 from ensemble.runs import MemberPaths
 from ensemble.standings import MemberFacts
+
+if TYPE_CHECKING:
+    from ensemble.recipe import Recipe
 
 Found = TypeVar("Found", int, float, str)
 
@@ -27,6 +29,8 @@ def read_facts(paths: MemberPaths, *, n_folds: int) -> MemberFacts:
         RecipeError: The stored recipe cannot be read.
         ArtefactError: A ``run.json`` is missing or damaged.
     """
+    from ensemble.recipe import load_recipe  # noqa: PLC0415 - blends of tables need no recipe's schema
+
     recipe = load_recipe(paths.recipe)
     runs = _Runs([paths.fold(fold).run for fold in range(n_folds)])
     seconds, speeds = runs.all("training_seconds", float), runs.all("train_images_per_second", float)
@@ -53,6 +57,8 @@ def read_facts(paths: MemberPaths, *, n_folds: int) -> MemberFacts:
 def _loss(recipe: Recipe) -> str:
     """Its name, and which of its settings differ from the defaults."""
     settings = recipe.loss.model_dump(mode="json")
+    from ensemble.recipe import LossSettings  # noqa: PLC0415
+
     usual = LossSettings().model_dump(mode="json")
     changed = [f"{key} {_short(value)}" for key, value in settings.items() if key != "name" and value != usual[key]]
     return ", ".join([str(settings["name"]), *changed])

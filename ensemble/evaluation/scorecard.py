@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -111,11 +110,7 @@ def _score_blend(source: Source, wishes: BlendWishes, paths: BlendPaths | None) 
     scores = blend_scores(source, rows, wishes, chain=chain, fitted=fitted, tables=tables)
     blended = blend_folds(folds, stack, rows=rows, probabilities=tables["oof"].probabilities())
     tried = candidates(wishes, source.class_names, paths=paths)
-    with ThreadPoolExecutor(1) as aside:  # Optuna keeps Python busy; what follows is NumPy, on the other core
-        rules = aside.submit(try_rules, tried, blended, wishes=wishes, scores=scores)
-        members, by = member_results(source, rows, wishes, weights=chain.combination.weights)
-        likeness = likeness_of(source, rows, wishes)
-        found = rules.result()
+    found = try_rules(tried, blended, wishes=wishes, scores=scores)
     curves = _curves(source, rows, wishes, chain=chain, fitted=fitted, probabilities=tables["oof"].probabilities())
     steeply = steep(curves) if wishes.metric.splits_by_class else ()
     own = thresholds_for_test(source, wishes, chain=chain, tables=tables)
@@ -127,6 +122,7 @@ def _score_blend(source: Source, wishes: BlendWishes, paths: BlendPaths | None) 
         tables=tables,
         test_decisions=decide_test_rows(chain.decider, own, tables["test"]) if "test" in tables else None,
     )
+    members, by = member_results(source, rows, wishes, weights=chain.combination.weights)
     told = cautions(source, rows=rows, classes=classes, rates_matched=wishes.match_test_rate)
     result = BlendResult(
         rows=_describe(source, rows, tables),
@@ -140,7 +136,7 @@ def _score_blend(source: Source, wishes: BlendWishes, paths: BlendPaths | None) 
         classes=tuple(classes),
         warnings=(*told, *steeply, *better_alone(members, scores)),
         class_weights=_class_weights(chain, stack),
-        likeness=likeness,
+        likeness=likeness_of(source, rows, wishes),
     )
     return Scorecard(result, wishes, chain, tables, fitted, curves, own)
 

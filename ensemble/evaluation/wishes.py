@@ -34,7 +34,7 @@ class BlendWishes:
     combine: str = "auto"
     thresholds: str = "auto"
     seed: int = 0
-    trials: int = 100
+    trials: int = 50
     at_least_one: bool = False
     exclusive: str | None = None
     correct_for_mean: bool = False

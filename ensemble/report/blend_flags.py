@@ -65,7 +65,7 @@ def add_choices(group: argparse._ActionsContainer) -> None:
     group.add_argument("--match-fold-models", action="store_true", help="test rows: as many as one fold model calls")
     group.add_argument("--match-test-rate", action="store_true", help="test rows: as many positive as in training")
     group.add_argument(
-        "--trials", type=whole_number, default=100, metavar="N", help="of each Optuna study; 0: none (default: 100)"
+        "--trials", type=whole_number, default=50, metavar="N", help="of each Optuna study; 0: none (default: 50)"
     )
 
 
