@@ -24,7 +24,7 @@ def main() -> None:
     args = parser.parse_args()
     source, _ = open_source(args.runs, [], data=args.data)
     with tempfile.TemporaryDirectory() as folder:
-        card = score_blend(source, BlendWishes(trials=100, seed=0), paths=BlendPaths(Path(folder)))
+        card = score_blend(source, BlendWishes(seed=0), paths=BlendPaths(Path(folder)))
     console = Console(record=True, width=88, highlight=False, force_terminal=True, file=io.StringIO())
     print_report(card.result, console, card.curves)
     picture = console.export_svg(title="python -m ensemble.blend")

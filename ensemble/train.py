@@ -73,7 +73,7 @@ def _verify(folder: Path) -> int:
     if found.unfinished:
         print(f"unfinished: {first_few(found.unfinished)}")
     if found.foreign:
-        below = [str(path.relative_to(folder)) for path in found.foreign]
+        below = [str(path.relative_to(folder) if path.is_relative_to(folder) else path) for path in found.foreign]
         print(f"not written by training, and read by nothing: {first_few(below)}")
     return EXIT_DONE
 

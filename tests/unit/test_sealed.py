@@ -131,6 +131,8 @@ def test_files_that_training_does_not_write_are_named(member: MemberPaths, capsy
     said = capsys.readouterr().out
     assert "not written by training, and read by nothing: 'oof (copy).parquet', 'fold_0/notes.txt'\n" in said
     assert len(verify(member.folder).foreign) == 2
+    assert main(["--verify", str(member.fold(0).folder)]) == 0
+    assert "'notes.txt'" in capsys.readouterr().out
 
 
 def test_a_folder_without_runs_is_refused(tmp_path: Path) -> None:
