@@ -18,7 +18,7 @@ IMAGE_ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".np
 
 _DOUBLES_LISTED = 20
 _LONGEST = 255  # bytes of a file's name, on every usual file system; a character takes up to 4
-_UNFIT = re.compile(r"[\x00-\x1f\x7f\\]|^[A-Za-z]:/")
+_UNFIT = re.compile(r"[\x00-\x1f\x7f-\x9f\\]|^[A-Za-z]:/")
 
 
 class IdRow(NamedTuple):
