@@ -33,7 +33,23 @@ def test_fit_ids(image_id):
 
 @pytest.mark.parametrize(
     "image_id",
-    ["", "/etc/a", "../a", "p/../a", "..", ".", "./a", "a//b", "a/", "p\\a", "C:/a", "a\nb", "a\x7f", "a\x9b2J", "a/" + "ä" * 128],
+    [
+        "",
+        "/etc/a",
+        "../a",
+        "p/../a",
+        "..",
+        ".",
+        "./a",
+        "a//b",
+        "a/",
+        "p\\a",
+        "C:/a",
+        "a\nb",
+        "a\x7f",
+        "a\x9b2J",
+        "a/" + "ä" * 128,
+    ],
 )
 def test_unfit_ids(image_id):
     assert not is_fit(image_id)
