@@ -38,7 +38,7 @@ def commands() -> list[str]:
 
 
 def test_all_commands_are_found() -> None:
-    assert set(commands()) >= {f"ensemble.{name}" for name in ("blend", "compare", "demo", "explore", "train")}
+    assert set(commands()) >= {f"ensemble.{name}" for name in ("blend", "compare", "demo", "explore", "predict", "run", "train", "tune")}
 
 
 @pytest.mark.parametrize("command", commands())

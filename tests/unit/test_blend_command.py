@@ -71,14 +71,16 @@ class World:
     runs: DatasetRuns
     folds: FoldFile
 
-    def add_member(self, name: str, *, noise: float = 1.0, seed: int = 0, **notes: str) -> None:
+    def add_member(
+        self, name: str, *, noise: float = 1.0, seed: int = 0, test_truth: float = 0.3, **notes: str
+    ) -> None:
         paths = self.runs.member(name)
         write_text(paths.recipe, "seed: 0\n")
         rng = np.random.default_rng(seed)
         own = {"member": name, "folds_sha256": self.folds.sha256, "select": "last", **notes}
         for split, part in (("oof", "train"), ("holdout", "holdout"), ("test", "test")):
             rows = getattr(self.dataset, part)
-            truth = np.full((len(rows.image_ids), 2), 0.3) if rows.labels is None else rows.labels
+            truth = np.full((len(rows.image_ids), 2), test_truth) if rows.labels is None else rows.labels
             values = (3 * truth - 2 + noise * rng.standard_normal(truth.shape)).astype(np.float32)
             for fold in range(self.folds.n_folds):
                 chosen = self.folds.folds == fold if split == "oof" else np.ones(len(values), dtype=bool)
@@ -324,11 +326,12 @@ def test_a_dataset_that_moved_is_asked_for(world: World) -> None:
 
 
 def test_warnings_are_in_words(world: World, capsys: pytest.CaptureFixture[str]) -> None:
-    world.add_member("copy", seed=1, select="best_on_fold")
+    world.add_member("copy", seed=1, test_truth=4.0, select="best_on_fold")
     world.blend("--combine", "mean", "--thresholds", "exact")
     warnings = " ".join(world.summary["warnings"])  # type: ignore[arg-type]
     assert "epoch picked on these rows: 'copy'" in warnings
     assert "members 'copy' and 'one' are copies of one another" in warnings
+    assert "called positive on the test rows at another rate than in training" in warnings
     shown = capsys.readouterr().out
     assert "copy *" in shown
     assert "* epoch picked on these rows" in shown
