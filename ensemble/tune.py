@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from ensemble.recipe import Recipe
     from ensemble.recipe.space import Parameter
     from ensemble.runs import DatasetRuns
-    from ensemble.search.study import SharedStudy, Trial
+    from ensemble.search.study import SharedStudy
+    from ensemble.search.trials import Trial
     from ensemble.stopping import StopRequest
     from ensemble.training.trial import TrialRows, TrialRunner
 
@@ -42,6 +43,12 @@ def build_parser() -> argparse.ArgumentParser:
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    _add_search_flags(parser)
+    _add_training_flags(parser)
+    return parser
+
+
+def _add_search_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("recipe", type=Path, metavar="RECIPE", help="the recipe to start from")
     parser.add_argument(
         "--space", type=Path, required=True, metavar="FILE", help="YAML: keys with ranges or choices; or basic"
@@ -60,6 +67,10 @@ def build_parser() -> argparse.ArgumentParser:
         default="median",
         help="what stops trials (default: median)",
     )
+    parser.add_argument("--seed", type=whole_number, default=0, metavar="N", help="of the search (default: 0)")
+
+
+def _add_training_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--data", type=Path, metavar="DIR", help="the dataset's folder (default: the recipe's data.path)"
     )
@@ -69,7 +80,6 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--set", action="append", default=[], metavar="KEY=VALUE", dest="overrides", help="e.g. training.epochs=3"
     )
-    parser.add_argument("--seed", type=whole_number, default=0, metavar="N", help="of the search (default: 0)")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:0, … or mps (default: auto)")
     parser.add_argument("--threads", type=positive, metavar="N", help="of this process (default: all cores)")
     parser.add_argument(
@@ -78,7 +88,6 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--time-limit", type=duration, metavar="TIME", help="stop before it, e.g. 9h, 90m, 1h30m; exit code 75"
     )
-    return parser
 
 
 def main(argv: Sequence[str]) -> int:
@@ -169,7 +178,8 @@ def _study(
     from ensemble.files import sha256_of_bytes
     from ensemble.recipe import recipe_hash
     from ensemble.recipe.space import start_values
-    from ensemble.search.study import SharedStudy, StudyWish
+    from ensemble.search.study import SharedStudy
+    from ensemble.search.trials import StudyWish
 
     space = repr([asdict(one) for one in parameters])
     facts = {

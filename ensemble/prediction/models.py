@@ -17,13 +17,13 @@ from ensemble.data.images import Pixels as GreyPixels
 from ensemble.data.images import sixteen_bit
 from ensemble.data.loaders import as_network_input
 from ensemble.errors import ArtefactError, TrainingDiverged
-from ensemble.models import build_model
 from ensemble.models.weight_files import read_weights
 from ensemble.prediction.decoding import Preparation
 from ensemble.prediction.members import FoldFiles, MemberFiles
 from ensemble.predictions import PredictionTable, mean_of_fold_models
 from ensemble.training.engine import batch_logits
 from ensemble.training.fold import EVALUATION_BATCHES
+from ensemble.training.network import build_network
 from ensemble.training.pixels import Pixels
 from ensemble.training.precision import Precision, choose_precision, usable_cores
 
@@ -131,14 +131,7 @@ def load_member(files: MemberFiles, class_names: Sequence[str], device: torch.de
 
 def _load_model(files: MemberFiles, fold: FoldFiles, class_names: Sequence[str], device: torch.device) -> FoldModel:
     recipe, own_names = files.recipe, list(fold.facts["class_names"])
-    network = build_model(
-        recipe.model.name,
-        num_classes=len(own_names),
-        image_size=recipe.data.image_size,
-        pool=recipe.model.pool,
-        dense_layers=recipe.model.dense_layers,
-        args=recipe.model.args,
-    )
+    network = build_network(recipe, len(own_names), blank=True)
     try:
         network.load_state_dict(read_weights(fold.weights))
     except RuntimeError as error:

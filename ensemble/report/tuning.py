@@ -10,7 +10,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from ensemble.search.study import TriedTrial
+from ensemble.search.trials import TriedTrial
 
 _SHOWN = 5
 

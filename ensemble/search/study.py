@@ -10,18 +10,29 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from ensemble.errors import ArtefactError, EnsembleError, StorageError, Unfinished
 from ensemble.files import locked
 from ensemble.recipe.space import Parameter
 from ensemble.search.owners import OWNER, SEEN, is_gone, signs_of_life, this_process
 from ensemble.search.storage import open_storage
+from ensemble.search.trials import (
+    LOST,
+    OVERRIDES,
+    PROBLEM,
+    RETRY_OF,
+    Objective,
+    Pruned,
+    StudyWish,
+    Trial,
+    TriedTrial,
+    make_pruner,
+    suggested_value,
+    tried_trial,
+)
 from ensemble.seeds import derive_seed
-from ensemble.yaml_text import flow_text
 
 if TYPE_CHECKING:
     import optuna
@@ -29,82 +40,8 @@ if TYPE_CHECKING:
 TUNING_VERSION = 1
 """Of what a study holds: parameters named after recipe keys, and the attributes below."""
 
-_LOST, _RETRY_OF, _PROBLEM, _OVERRIDES, _FACTS = "lost", "retry_of", "problem", "overrides", "facts"
+_FACTS = "facts"
 _MOST_ATTEMPTS = 3
-
-Pruner = Literal["median", "hyperband", "none"]
-
-
-class Pruned(Exception):  # noqa: N818 - an event
-    """A trial is not worth going on with."""
-
-
-@dataclass(frozen=True)
-class StudyWish:
-    """A study, and how far it is to go.
-
-    Attributes:
-        name: As ``optuna-dashboard`` shows it.
-        storage: A journal's path, or a database's URL.
-        lock: The file that processes lock while they take a trial.
-        trials: How many there are to be in all, those of other processes included.
-        seed: The only source of chance.
-        pruner: What stops trials early.
-        most_steps: Steps that a trial reports at most.
-        facts: What all who take part must agree on, e.g. the recipe's hash.
-        silence_seconds: After how long without a sign a process elsewhere counts as ended.
-    """
-
-    name: str
-    storage: str
-    lock: Path
-    trials: int
-    seed: int
-    pruner: Pruner = "median"
-    most_steps: int = 1
-    facts: Mapping[str, Any] = field(default_factory=dict)
-    silence_seconds: float = 300.0
-
-
-@dataclass(frozen=True)
-class Trial:
-    """One point to try.
-
-    Attributes:
-        number: In the study.
-        origin: The first trial of these settings, of which this one is a repetition after that was lost.
-        overrides: ``key=value`` for each parameter.
-        report: To be called with a step, from 1, and the value there; raises ``Pruned``.
-    """
-
-    number: int
-    origin: int
-    overrides: tuple[str, ...]
-    report: Callable[[int, float], None]
-
-
-@dataclass(frozen=True)
-class TriedTrial:
-    """A trial of a study, of whichever process.
-
-    Attributes:
-        state: ``complete``, ``pruned``, ``failed``, ``lost`` (and queued again), ``running`` or ``waiting``.
-        value: Of the objective; the last report where it was pruned; None without any.
-        overrides: As tried.
-        problem: Why it failed, in words.
-        retry_of: The trial that was lost and that this one repeats.
-    """
-
-    number: int
-    state: str
-    value: float | None
-    steps: int
-    overrides: tuple[str, ...]
-    problem: str = ""
-    retry_of: int | None = None
-
-
-Objective = Callable[[Trial], float]
 
 
 class SharedStudy:
@@ -131,7 +68,7 @@ class SharedStudy:
                 storage=self._storage,
                 study_name=wish.name,
                 direction="maximize",
-                pruner=_pruner(wish),
+                pruner=make_pruner(wish),
                 load_if_exists=True,
             )
             self._check_facts()
@@ -170,7 +107,7 @@ class SharedStudy:
                 state, value, problem = self._try(trial, objective)
             with suppress(ValueError, UpdateFinishedTrialError):  # taken for dead: the point is tried again
                 if problem:
-                    trial.set_user_attr(_PROBLEM, problem)
+                    trial.set_user_attr(PROBLEM, problem)
                 self._study.tell(trial, value, state=state)
             told(next(one for one in self.trials() if one.number == trial.number))
 
@@ -178,8 +115,8 @@ class SharedStudy:
         from optuna.exceptions import UpdateFinishedTrialError  # noqa: PLC0415
         from optuna.trial import TrialState  # noqa: PLC0415
 
-        overrides = tuple(f"{one.key}={_suggested(trial, one)}" for one in self._parameters)
-        trial.set_user_attr(_OVERRIDES, list(overrides))
+        overrides = tuple(f"{one.key}={suggested_value(trial, one)}" for one in self._parameters)
+        trial.set_user_attr(OVERRIDES, list(overrides))
 
         def report(step: int, value: float) -> None:
             trial.report(value, step)
@@ -209,7 +146,7 @@ class SharedStudy:
         with locked(self._wish.lock, wait=True):
             self._recover()
             trials = self._study.get_trials(deepcopy=False)
-            repeated = {one.user_attrs.get(_RETRY_OF) for one in trials}
+            repeated = {one.user_attrs.get(RETRY_OF) for one in trials}
             counted = sum(one.number not in repeated for one in trials)
             queued = any(one.state == optuna.trial.TrialState.WAITING for one in trials)
             if counted >= self._wish.trials and not queued:
@@ -248,51 +185,22 @@ class SharedStudy:
         study_id = self._storage.get_study_id_from_name(self._wish.name)
         trial_id = self._storage.get_trial_id_from_study_id_trial_number(study_id, number)
         with suppress(UpdateFinishedTrialError):  # another machine was faster
-            self._storage.set_trial_user_attr(trial_id, _LOST, True)  # noqa: FBT003
+            self._storage.set_trial_user_attr(trial_id, LOST, True)  # noqa: FBT003
             self._storage.set_trial_state_values(trial_id, state=TrialState.FAIL)
 
     def _requeue(self) -> None:
         """Queue what was lost and is not queued yet: a process may have ended between the two."""
         trials = self._study.get_trials(deepcopy=False)
-        repeated = {one.user_attrs.get(_RETRY_OF) for one in trials}
+        repeated = {one.user_attrs.get(RETRY_OF) for one in trials}
         for trial in trials:
             attempt = int(trial.user_attrs.get("attempt", 1))
-            lost = trial.user_attrs.get(_LOST, False) and trial.state.name == "FAIL"
+            lost = trial.user_attrs.get(LOST, False) and trial.state.name == "FAIL"
             if lost and trial.number not in repeated and attempt < _MOST_ATTEMPTS:
                 origin = trial.user_attrs.get("origin", trial.number)
-                attributes = {_RETRY_OF: trial.number, "origin": origin, "attempt": attempt + 1}
+                attributes = {RETRY_OF: trial.number, "origin": origin, "attempt": attempt + 1}
                 params = trial.params or trial.system_attrs.get("fixed_params", {})
                 self._study.enqueue_trial(params, user_attrs=attributes)
 
     def trials(self) -> list[TriedTrial]:
         """All trials so far, in their order."""
-        return [_tried(one) for one in self._study.get_trials(deepcopy=False)]
-
-
-def _suggested(trial: optuna.Trial, one: Parameter) -> str:
-    """A value in YAML."""
-    if one.choices:
-        return str(trial.suggest_categorical(one.key, list(one.choices)))
-    if isinstance(one.low, int) and isinstance(one.high, int):
-        step = 1 if one.step is None else int(one.step)
-        return flow_text(trial.suggest_int(one.key, one.low, one.high, step=step, log=one.log))
-    return flow_text(trial.suggest_float(one.key, one.low, one.high, step=one.step, log=one.log))
-
-
-def _pruner(wish: StudyWish) -> optuna.pruners.BasePruner:
-    import optuna  # noqa: PLC0415
-
-    if wish.pruner == "hyperband":
-        return optuna.pruners.HyperbandPruner(min_resource=1, max_resource=max(2, wish.most_steps))
-    if wish.pruner == "median":
-        return optuna.pruners.MedianPruner(n_startup_trials=4, n_warmup_steps=max(1, wish.most_steps // 4))
-    return optuna.pruners.NopPruner()
-
-
-def _tried(trial: optuna.trial.FrozenTrial) -> TriedTrial:
-    attributes, reports = trial.user_attrs, trial.intermediate_values
-    state = {"FAIL": "lost" if attributes.get(_LOST) else "failed"}.get(trial.state.name, trial.state.name.lower())
-    value = trial.value if trial.state.name == "COMPLETE" else reports[max(reports)] if reports else None
-    overrides = tuple(attributes.get(_OVERRIDES, ()))
-    problem, retry_of = str(attributes.get(_PROBLEM, "")), attributes.get(_RETRY_OF)
-    return TriedTrial(trial.number, state, value, len(reports), overrides, problem, retry_of)
+        return [tried_trial(one) for one in self._study.get_trials(deepcopy=False)]

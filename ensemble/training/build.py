@@ -6,13 +6,13 @@ import torch
 from torch import nn
 
 from ensemble.data.loaders import ImageRows
-from ensemble.models import build_model
 from ensemble.recipe import Recipe
 from ensemble.training.compiled import NOTICE, Forward, compile_forward
 from ensemble.training.engine import StepSettings, TrainingState
 from ensemble.training.frozen import freeze_backbone
 from ensemble.training.job import Hardware
 from ensemble.training.losses import build_loss
+from ensemble.training.network import build_network
 from ensemble.training.notices import collected_warnings
 from ensemble.training.optim import build_ema, build_optimizer, build_schedule, updates_in_epoch
 from ensemble.training.pixels import Pixels
@@ -63,15 +63,7 @@ def build_state(
         The state, and what had to be changed of the recipe's wishes or of a file of weights, in words.
     """
     with collected_warnings("ensemble.models") as notices:
-        model = build_model(
-            recipe.model.name,
-            num_classes=n_classes,
-            image_size=recipe.data.image_size,
-            pretrained=recipe.model.pretrained,
-            pool=recipe.model.pool,
-            dense_layers=recipe.model.dense_layers,
-            args=recipe.model.args,
-        )
+        model = build_network(recipe, n_classes)
     model, said = share_statistics(model, recipe, team.processes)
     model = model.to(hardware.device).to(memory_format=torch.channels_last)
     optimizer = build_optimizer(

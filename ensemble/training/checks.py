@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterable
-from typing import Any
 
 import numpy as np
 import torch
@@ -14,12 +13,13 @@ from torch import nn
 from ensemble.data.augment import check_augmentation
 from ensemble.errors import EnsembleError, RecipeError
 from ensemble.folds import FoldFile
-from ensemble.models import build_model, check_model
+from ensemble.models import check_model
 from ensemble.recipe import Recipe
 from ensemble.training.compiled import check_compiler
 from ensemble.training.frozen import freeze_backbone
 from ensemble.training.inner import count_units, plan_parts
 from ensemble.training.losses import build_loss, loss_problems
+from ensemble.training.network import build_network, network_settings
 from ensemble.training.optim import build_optimizer
 from ensemble.training.sizes import size_multiple, size_problems, sizes_of_epochs
 
@@ -58,19 +58,8 @@ def check_recipe(
         raise RecipeError.gather(f"{title} cannot be trained", problems)
 
 
-def _model_settings(recipe: Recipe, n_classes: int) -> dict[str, Any]:
-    return {
-        "num_classes": n_classes,
-        "image_size": recipe.data.image_size,
-        "pretrained": recipe.model.pretrained,
-        "pool": recipe.model.pool,
-        "dense_layers": recipe.model.dense_layers,
-        "args": recipe.model.args,
-    }
-
-
 def _check_model(recipe: Recipe, n_classes: int) -> list[str]:
-    return check_model(recipe.model.name, **_model_settings(recipe, n_classes))
+    return check_model(recipe.model.name, **network_settings(recipe, n_classes))
 
 
 def _check_training(recipe: Recipe, n_classes: int) -> list[str]:
@@ -79,7 +68,7 @@ def _check_training(recipe: Recipe, n_classes: int) -> list[str]:
     if not training.progressive and not training.freeze_backbone_epochs:
         return []
     with torch.random.fork_rng(devices=[]):
-        model = build_model(recipe.model.name, **{**_model_settings(recipe, n_classes), "pretrained": False})
+        model = build_network(recipe, n_classes, blank=True)
     multiple = size_multiple(model)
     sizes = sizes_of_epochs(training.progressive, image_size, epochs=training.epochs, multiple=multiple)
     problems = size_problems(model, recipe.model.name, set(sizes) - {image_size})
@@ -113,7 +102,7 @@ def fetch_weights(recipe: Recipe, *, n_classes: int, title: str) -> None:
         return
     try:
         with torch.random.fork_rng(devices=[]):
-            build_model(recipe.model.name, **_model_settings(recipe, n_classes))
+            build_network(recipe, n_classes)
     except EnsembleError as error:
         raise RecipeError(f"{title} cannot be trained: {error}") from error
 
@@ -134,7 +123,7 @@ def check_folds(recipe: Recipe, folds: FoldFile, wanted: Iterable[int], *, n_cla
     problems = [problem for fold in wanted for problem in _check_inner_slice(recipe, folds, fold)]
     if recipe.training.batch_size == 1 and not problems:
         with torch.random.fork_rng(devices=[]):
-            model = build_model(recipe.model.name, **{**_model_settings(recipe, n_classes), "pretrained": False})
+            model = build_network(recipe, n_classes, blank=True)
         try:
             check_lone_image(model, recipe.data.image_size, torch.device("cpu"))
         except RecipeError as error:

@@ -9,10 +9,10 @@ from timm.layers.norm_act import convert_sync_batchnorm
 from torch import nn
 
 from ensemble.errors import RecipeError
-from ensemble.models import build_model
 from ensemble.recipe import Recipe
 from ensemble.training.checks import check_lone_image
 from ensemble.training.job import Hardware
+from ensemble.training.network import build_network
 
 ALONE_NOTICE = "training.sync_batchnorm: there is one process, so there are no statistics to share"
 """What a user should know who asks for it without several processes."""
@@ -59,14 +59,7 @@ def check_sharing(recipe: Recipe, hardware: Hardware, *, n_classes: int, title: 
 
 
 def _lone_problem(recipe: Recipe, n_classes: int, processes: int) -> list[str]:
-    model = build_model(
-        recipe.model.name,
-        num_classes=n_classes,
-        image_size=recipe.data.image_size,
-        pool=recipe.model.pool,
-        dense_layers=recipe.model.dense_layers,
-        args=recipe.model.args,
-    )
+    model = build_network(recipe, n_classes, blank=True)
     try:
         check_lone_image(model, recipe.data.image_size, torch.device("cpu"))
     except RecipeError:

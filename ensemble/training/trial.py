@@ -18,7 +18,7 @@ from ensemble.files import locked, remove_leftovers
 from ensemble.folds import FoldFile
 from ensemble.recipe import Recipe, recipe_hash
 from ensemble.runs import FoldPaths
-from ensemble.search.study import Pruned
+from ensemble.search.trials import Pruned
 from ensemble.seeds import derive_seed
 from ensemble.training.checkpoint import PIXELS, read_checkpoint
 from ensemble.training.checks import check_recipe

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -133,6 +134,13 @@ def test_files_that_training_does_not_write_are_named(member: MemberPaths, capsy
     assert len(verify(member.folder).foreign) == 2
     assert main(["--verify", str(member.fold(0).folder)]) == 0
     assert "'notes.txt'" in capsys.readouterr().out
+
+
+def test_a_fold_that_the_fold_file_does_not_know_is_named(member: MemberPaths) -> None:
+    shutil.copytree(member.fold(1).folder, member.fold(7).folder)
+    found = verify(member.folder)
+    assert found.checked == 7
+    assert found.foreign == (member.fold(7).folder,)
 
 
 def test_a_folder_without_runs_is_refused(tmp_path: Path) -> None:

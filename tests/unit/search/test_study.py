@@ -16,14 +16,16 @@ from ensemble.errors import ArtefactError, DataError, TrainingDiverged, Unfinish
 from ensemble.recipe.space import Parameter
 from ensemble.search.owners import is_gone, this_process
 from ensemble.search.storage import open_storage
-from ensemble.search.study import SharedStudy, StudyWish, Trial
+from ensemble.search.study import SharedStudy
+from ensemble.search.trials import StudyWish, Trial
 
 SPACE = (Parameter("optimizer.lr", (), 0.0, 1.0), Parameter("loss.name", ("bce", "asl")))
 WORKER = """
 import sys, time
 from pathlib import Path
 from ensemble.recipe.space import Parameter
-from ensemble.search.study import SharedStudy, StudyWish
+from ensemble.search.study import SharedStudy
+from ensemble.search.trials import StudyWish
 folder, seconds = Path(sys.argv[1]), float(sys.argv[2])
 def objective(trial):
     (folder / f"started_{sys.argv[3]}").touch()

@@ -1,98 +1,27 @@
-"""Whether what training left is still what it left: a table that was edited is not out-of-fold any more."""
+"""All that finished folds left, checked against their hashes."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from ensemble.errors import ArtefactError, EnsembleError, first_few
-from ensemble.files import sha256_of_file
 from ensemble.folds import read_folds
-from ensemble.predictions import PredictionTable, mean_of_fold_models, merge_out_of_fold, read_predictions
+from ensemble.predictions import read_predictions
 from ensemble.run_facts import read_run
 from ensemble.runs import SPLITS, DatasetRuns, FoldPaths, MemberPaths
+from ensemble.sealed.tables import check_sealed, check_unchanged, read_fold_table
 
 _WEIGHTS = "weights_sha256"
 _OF_A_MEMBER = re.compile(r"recipe\.yaml|(oof|holdout|test)\.parquet|fold_[0-9]+|\..*\.tmp")
+_FOLD = re.compile(r"fold_[0-9]{1,9}")
 _OF_A_FOLD = re.compile(
     r"checkpoint\.pt|model\.safetensors|metrics\.csv|train\.log|run\.json|(oof|holdout|test)\.parquet|\.lock|\..*\.tmp"
 )
-_TOLERANCE = 1e-4  # of a mean's logits: another processor may round the last bit otherwise
-
-
-def check_unchanged(paths: MemberPaths, tables: Mapping[str, PredictionTable], *, n_folds: int) -> None:
-    """Refuse merged tables that do not follow from the fold tables, and fold tables that are not the run's.
-
-    Args:
-        paths: Of the member, all of whose folds are finished.
-        tables: Its merged tables, by split.
-        n_folds: K of the dataset's folds.
-
-    Raises:
-        ArtefactError: A table was changed, or a fold table is missing or damaged; names the file.
-    """
-    for split, table in tables.items():
-        parts = [read_fold_table(paths.fold(fold), split) for fold in range(n_folds)]
-        if not _follows(table, parts, split):
-            raise ArtefactError(
-                f"{paths.table(split)}: expected what its {n_folds} fold tables say, got other contents: "
-                "it was changed after it was merged. The command that trained the member merges it anew"
-            )
-
-
-def read_fold_table(fold: FoldPaths, split: str) -> PredictionTable:
-    """A fold's own table of ``split``, if it is still what training left.
-
-    Raises:
-        ArtefactError: It is missing, damaged or was changed.
-    """
-    path = fold.table(split)
-    table = read_predictions(path)
-    check_sealed(path, read_run(fold.run).get("table_sha256", {}).get(split), seal=fold.run)
-    return table
-
-
-def check_sealed(path: Path, expected: str | None, *, seal: Path) -> None:
-    """Refuse a file of a finished fold that is not what its ``run.json`` says.
-
-    Args:
-        path: The file; it exists.
-        expected: Hex SHA-256 that was stored.
-        seal: The ``run.json``.
-
-    Raises:
-        ArtefactError: The file was changed.
-    """
-    found = sha256_of_file(path)
-    if found != expected:
-        raise ArtefactError(
-            f"{path}: expected sha256 {str(expected)[:12]} as {seal.name} says, got {found[:12]}: it was changed "
-            "after training. Put the old file back, or train this fold again with --overwrite"
-        )
-
-
-def _follows(table: PredictionTable, parts: Sequence[PredictionTable], split: str) -> bool:
-    """Whether ``table`` is what merging ``parts`` gives, in whichever order of rows it has."""
-    if split == "oof":
-        ids = np.concatenate([part.image_ids for part in parts])
-        if not np.array_equal(np.sort(ids), np.sort(table.image_ids)):
-            return False
-        merged, tolerance = merge_out_of_fold(parts, table.image_ids), 0.0
-    else:
-        merged, tolerance = mean_of_fold_models(parts), _TOLERANCE
-    return (
-        np.array_equal(merged.image_ids, table.image_ids)
-        and (merged.class_names, merged.scale, merged.notes) == (table.class_names, table.scale, table.notes)
-        and (table.folds is None) == (merged.folds is None)
-        and (table.folds is None or merged.folds is None or np.array_equal(merged.folds, table.folds))
-        and np.allclose(merged.values, table.values, rtol=tolerance, atol=tolerance, equal_nan=True)
-    )
 
 
 @dataclass(frozen=True)
@@ -135,13 +64,19 @@ def verify(folder: Path) -> Verification:
         raise ArtefactError.gather(f"{folder} is not as training left it", problems)
     unsealed = [fold.weights for fold in finished if _WEIGHTS not in read_run(fold.run)]
     unfinished = tuple(fold.folder for fold in folds if not fold.run.exists())
-    foreign = [*_foreign(members, _OF_A_MEMBER), *_foreign(finished, _OF_A_FOLD)]
+    foreign = [path for one in members for path in _foreign_to_member(one)]
+    foreign += [path for one in finished for path in _foreign(one.folder, _OF_A_FOLD)]
     return Verification(len(checks), tuple(unsealed), unfinished, tuple(foreign))
 
 
-def _foreign(folders: Sequence[MemberPaths] | Sequence[FoldPaths], ours: re.Pattern[str]) -> Iterator[Path]:
-    for one in folders:
-        yield from (path for path in sorted(one.folder.iterdir()) if not ours.fullmatch(path.name))
+def _foreign_to_member(member: MemberPaths) -> list[Path]:
+    """What training does not write, and folds that the fold file does not know."""
+    unknown = [path for path in _fold_folders(member) if not _is_known(path, _n_folds(member))]
+    return sorted([*_foreign(member.folder, _OF_A_MEMBER), *unknown])
+
+
+def _foreign(folder: Path, ours: re.Pattern[str]) -> list[Path]:
+    return [path for path in sorted(folder.iterdir()) if not ours.fullmatch(path.name)]
 
 
 def _members_in(folder: Path) -> list[MemberPaths]:
@@ -158,9 +93,26 @@ def _members_in(folder: Path) -> list[MemberPaths]:
 
 
 def _folds_of(member: MemberPaths, folder: Path) -> list[FoldPaths]:
-    """All folds, or the one that was asked for."""
-    folds = [FoldPaths(path) for path in sorted(member.folder.glob("fold_*")) if path.is_dir()]
-    return [fold for fold in folds if fold.folder == folder] or folds
+    """All folds that the fold file names, or the one that was asked for."""
+    n_folds = _n_folds(member)
+    found = [path for path in _fold_folders(member) if path == folder or _is_known(path, n_folds)]
+    return [FoldPaths(path) for path in found if path == folder] or [FoldPaths(path) for path in found]
+
+
+def _fold_folders(member: MemberPaths) -> list[Path]:
+    return [path for path in sorted(member.folder.glob("fold_*")) if path.is_dir() and _FOLD.fullmatch(path.name)]
+
+
+def _is_known(fold: Path, n_folds: int | None) -> bool:
+    return n_folds is None or int(fold.name.removeprefix("fold_")) < n_folds
+
+
+def _n_folds(member: MemberPaths) -> int | None:
+    """K of the fold file; None where it cannot be read, which is a problem of its own."""
+    try:
+        return read_folds(DatasetRuns(member.folder.parent)).n_folds
+    except EnsembleError:
+        return None
 
 
 def _fold_checks(fold: FoldPaths) -> Iterator[Callable[[], object]]:
@@ -201,15 +153,14 @@ def _is_merged(member: MemberPaths) -> bool:
     """Whether there are merged tables, or ought to be: all folds that the fold file names are finished."""
     if any(member.table(split).exists() for split in SPLITS):
         return True
-    try:
-        n_folds = read_folds(DatasetRuns(member.folder.parent)).n_folds
-    except EnsembleError:  # a problem of its own
-        return False
-    return all(member.fold(fold).run.exists() for fold in range(n_folds))
+    n_folds = _n_folds(member)
+    return n_folds is not None and all(member.fold(fold).run.exists() for fold in range(n_folds))
 
 
 def _check_merged(member: MemberPaths) -> None:
-    sealed = [read_run(path).get("table_sha256", {}) for path in member.folder.glob("fold_*/run.json")]
+    folds = [FoldPaths(path) for path in _fold_folders(member) if _is_known(path, _n_folds(member))]
+    finished = [fold.run for fold in folds if fold.run.exists()]
+    sealed = [read_run(path).get("table_sha256", {}) for path in finished]
     due = [split for split in SPLITS if all(split in one for one in sealed)]
     if missing := [member.table(split).name for split in due if not member.table(split).exists()]:
         raise ArtefactError(
@@ -217,7 +168,7 @@ def _check_merged(member: MemberPaths) -> None:
             "merges it anew"
         )
     tables = {split: read_predictions(member.table(split)) for split in SPLITS if member.table(split).exists()}
-    check_unchanged(member, tables, n_folds=len(list(member.folder.glob("fold_*/run.json"))))
+    check_unchanged(member, tables, n_folds=len(finished))
 
 
 def _problem(check: Callable[[], object]) -> str:

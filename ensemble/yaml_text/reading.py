@@ -1,32 +1,19 @@
-"""YAML files that people write: read as plain data with line numbers, and written back.
-
-Only ruamel.yaml's parser is used, never its constructors: no tag can make an object. Scalars follow YAML 1.2's core
-schema: ``1e-3`` is a number, ``off`` and ``12:30`` are text. Anchors work; tags, merge keys, a second document and a
-key given twice are errors. Keys are always text, exactly as written.
-
-Source: https://yaml.org/spec/1.2.2/#103-core-schema
-"""
+"""YAML as plain data, with the lines where it stands."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from ensemble.errors import EnsembleError, quoted
+from ensemble.yaml_text.scalars import plain_value
+from ensemble.yaml_text.writing import describe
 
 _MOST_BYTES = 2**20
 _MOST_VALUES = 20_000  # once aliases are written out: some that refer to one another could make billions of them
 _DEEPEST = 50
-
-_NULL = dict.fromkeys(["", "~", "null", "Null", "NULL"])
-_WORDS = _NULL | {word: word.lower() == "true" for word in ("true", "True", "TRUE", "false", "False", "FALSE")}
-_INT = re.compile(r"[-+]?[0-9]{1,400}|0o[0-7]+|0x[0-9a-fA-F]+")
-_FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
-_INFINITE = re.compile(r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
-_PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_./\-]*")
 
 
 @dataclass(frozen=True)
@@ -104,23 +91,6 @@ def parse_yaml_value(text: str) -> Any:
     if problems:
         raise ValueError(problems[0].split(": ", 1)[1].replace(" that starts on line 1", ""))
     return data
-
-
-def dump_yaml(data: Mapping[str, Any]) -> str:
-    """Write plain data so that ``load_yaml`` reads the equal data back.
-
-    Two levels are written in blocks, what is below them in one line each. Numbers keep every digit, keys become text.
-    """
-    return "".join(f"{line}\n" for key, value in data.items() for line in _block(key, value))
-
-
-def describe(value: Any) -> str:
-    """What was got, for an error message: type and value, shortened."""
-    if value is None:
-        return "nothing"
-    kinds = {dict: "the mapping", list: "the list", str: "the text", bool: "the truth value", float: "the number"}
-    shown = flow_text(value)
-    return f"{kinds.get(type(value), 'the number')} {shown if len(shown) <= 60 else shown[:57] + '...'}"
 
 
 def _parse(text: str) -> tuple[Any, _Lines, list[str]]:
@@ -211,7 +181,7 @@ class _Reader:
         return self._anchors.get(event.anchor, (None, _Lines(event.start_mark.line + 1)))
 
     def _scalar(self, event: Any) -> tuple[Any, dict[str | int, _Lines]]:
-        return (event.value if event.style else _plain_value(event.value)), {}
+        return (event.value if event.style else plain_value(event.value)), {}
 
     def _list(self, _event: Any) -> tuple[list[Any], dict[str | int, _Lines]]:
         items = []
@@ -242,41 +212,3 @@ class _Reader:
 
 def _kind(event: Any) -> str:
     return type(event).__name__.removesuffix("Event")
-
-
-def _plain_value(text: str) -> str | int | float | bool | None:
-    """What an unquoted scalar means in YAML 1.2's core schema."""
-    if text in _WORDS:
-        return _WORDS[text]
-    if _INT.fullmatch(text):
-        return int(text, {"0o": 8, "0x": 16}.get(text[:2], 10))
-    if _INFINITE.fullmatch(text):
-        return float(text.replace(".", ""))
-    return float(text) if _FLOAT.fullmatch(text) else text
-
-
-def _block(key: str, value: Any) -> list[str]:
-    if isinstance(value, dict) and value:
-        return [f"{flow_text(key)}:", *(f"  {flow_text(part)}: {flow_text(inner)}" for part, inner in value.items())]
-    if isinstance(value, list) and value:
-        return [f"{flow_text(key)}:", *(f"  - {flow_text(item)}" for item in value)]
-    return [f"{flow_text(key)}: {flow_text(value)}"]
-
-
-def flow_text(value: Any) -> str:
-    """``value`` in one line of YAML."""
-    if isinstance(value, Mapping):
-        return "{" + ", ".join(f"{flow_text(str(key))}: {flow_text(inner)}" for key, inner in value.items()) + "}"
-    if isinstance(value, list | tuple):
-        return "[" + ", ".join(map(flow_text, value)) + "]"
-    if isinstance(value, str):
-        return value if _PLAIN.fullmatch(value) and isinstance(_plain_value(value), str) else _quoted(value)
-    if value is None or isinstance(value, bool):
-        return {None: "null", True: "true", False: "false"}[value]
-    text = repr(value)
-    return {"inf": ".inf", "-inf": "-.inf", "nan": ".nan"}.get(text, text)
-
-
-def _quoted(text: str) -> str:
-    """Double quotes, and an escape for whatever could be taken for a line break or cannot be seen."""
-    return '"' + "".join(c if c.isprintable() and c not in '"\\' else f"\\U{ord(c):08x}" for c in text) + '"'
