@@ -197,12 +197,11 @@ def bare_way(case: Case, recipe: Any, settings: Any, batch: Any) -> Callable[[],
     """A fresh network's updates on one batch that lies on the device."""
     import torch
 
-    from ensemble.models import build_model
+    from ensemble.training.network import build_network
     from ensemble.training.optim import build_optimizer
 
     wished = recipe.optimizer
-    size = recipe.data.image_size
-    model = build_model(recipe.model.name, num_classes=batch.labels.shape[1], image_size=size).to(case.device)
+    model = build_network(recipe, batch.labels.shape[1]).to(case.device)
     model = model.to(memory_format=torch.channels_last).train()
     optimizer = build_optimizer(model, wished.name, lr=wished.lr, weight_decay=wished.weight_decay, args=wished.args)
     images, labels = settings.pixels(batch.images), batch.labels.to(case.device)

@@ -7,7 +7,6 @@ channels and one position forty times, with four positions three times (``docs/p
 
 from __future__ import annotations
 
-from functools import lru_cache
 from itertools import product
 from typing import NamedTuple
 
@@ -68,7 +67,6 @@ class _Window(NamedTuple):
         return [slice(tap, tap + reach, stride) for tap in range(self.taps.stop - self.taps.start)]
 
 
-@lru_cache(maxsize=256)
 def _window(size: int, kernel: int, stride: int, padding: int) -> _Window:
     length = max(0, (size + 2 * padding - kernel) // stride + 1)
     seen = [tap for tap in range(kernel) if any(0 <= place * stride - padding + tap < size for place in range(length))]

@@ -8,39 +8,19 @@ import subprocess
 import time
 from collections import deque
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from ensemble.errors import EXIT_DONE, EXIT_UNFINISHED, ArtefactError
-from ensemble.files import read_json, storage_errors, write_json
+from ensemble.errors import EXIT_DONE, EXIT_UNFINISHED
+from ensemble.files import storage_errors
 from ensemble.scheduling.plan import PlannedRun, Progress, read_progress
+from ensemble.scheduling.split import Slot
 from ensemble.stopping import StopRequest, end_with_parent
-from ensemble.versions import check_version
 
-_SCHEDULE_VERSION = 1
-# Below eight cores one training has them all; above, several with four or more each waste less than one with many.
-_CORES_A_TRAINING = 4
-# What one training may need; of small networks much less.
-_BYTES_A_TRAINING = 4 * 2**30
 _LOOK_EVERY_SECONDS = 0.2
 # After SIGTERM a training saves, which takes a moment; one that does not end is killed, and goes on from its last save.
 GRACE_SECONDS = 45.0
-
-
-@dataclass(frozen=True)
-class Slot:
-    """Room for one training.
-
-    Attributes:
-        environment: What its process gets beside ours: which GPU it may see.
-        cpus: What an engine is to reserve for it.
-        gpus: Likewise.
-    """
-
-    environment: Mapping[str, str] = field(default_factory=dict)
-    cpus: int = 1
-    gpus: int = 0
 
 
 @dataclass(frozen=True)
@@ -80,69 +60,6 @@ class Watcher(Protocol):
 
     def ended(self, outcome: Outcome) -> None:
         """Its process has ended."""
-
-
-def threads_of_a_training(cores: int) -> int:
-    """How many cores one training on a CPU gets: all of up to seven; of more an even share of at least four.
-
-    It follows from the number of cores alone, so that the last bits of results do not depend on what else runs.
-    """
-    return cores // max(1, cores // _CORES_A_TRAINING)
-
-
-def stored_threads(path: Path, cores: int) -> int:
-    """``threads_of_a_training``, or what was stored when the first training of this dataset was started.
-
-    Args:
-        path: ``schedule.json``; written if missing.
-        cores: Of this machine.
-
-    Raises:
-        ArtefactError: The file is damaged, or of a later release.
-    """
-    if not path.exists():
-        write_json(path, {"version": _SCHEDULE_VERSION, "threads": threads_of_a_training(cores)})
-    content = read_json(path)
-    check_version(path, content, what="schedule", reads=_SCHEDULE_VERSION)
-    threads = content.get("threads")
-    if not isinstance(threads, int) or threads < 1:
-        raise ArtefactError(f"{path}: expected threads: a whole number of at least 1, got {threads!r}. Delete the file")
-    return threads
-
-
-def cpu_slots(cores: int, threads: int, *, free_bytes: int | None, most: int | None) -> list[Slot]:
-    """Room for trainings on the CPU.
-
-    Args:
-        cores: Of this machine.
-        threads: Of each training.
-        free_bytes: Memory that is not in use; None where it cannot be told.
-        most: As many as the user allows; None: no limit.
-    """
-    counts = [max(1, cores // threads)]
-    counts += [] if free_bytes is None else [max(1, free_bytes // _BYTES_A_TRAINING)]
-    counts += [] if most is None else [most]
-    return [Slot()] * min(counts)
-
-
-def gpu_slots(devices: Sequence[str], *, most: int | None) -> list[Slot]:
-    """A GPU for each training.
-
-    Args:
-        devices: As CUDA_VISIBLE_DEVICES names them.
-        most: As many as the user allows; None: no limit.
-    """
-    return [Slot({"CUDA_VISIBLE_DEVICES": device}) for device in devices[:most]]
-
-
-def free_memory() -> int | None:
-    """Bytes that could be had without swapping; None where the system does not say."""
-    try:
-        lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
-        (line,) = (line for line in lines if line.startswith("MemAvailable:"))
-        return int(line.split()[1]) * 1024
-    except (OSError, ValueError):
-        return None
 
 
 @dataclass(eq=False)

@@ -16,10 +16,11 @@ from pathlib import Path
 from typing import Any
 
 from ensemble.errors import EXIT_FAILED, EXIT_UNFINISHED
-from ensemble.scheduling.local import GRACE_SECONDS, Outcome, Slot, Watcher, last_lines
+from ensemble.scheduling.local import GRACE_SECONDS, Outcome, Watcher, last_lines
 from ensemble.scheduling.plan import PlannedRun, read_progress
 from ensemble.scheduling.ray_cluster import import_ray
 from ensemble.scheduling.ray_task import place_of, starts_so_far, train_on_node
+from ensemble.scheduling.split import Slot
 from ensemble.stopping import StopRequest
 
 # How often a task may be lost with its node; one that takes its node down each time shall not do so for ever.

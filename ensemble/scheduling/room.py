@@ -8,8 +8,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ensemble.errors import EngineError
-from ensemble.scheduling.local import Slot, cpu_slots, free_memory, gpu_slots, stored_threads, threads_of_a_training
 from ensemble.scheduling.ray_cluster import Node, room_on
+from ensemble.scheduling.split import (
+    Slot,
+    cpu_slots,
+    free_memory,
+    gpu_slots,
+    machine_memory,
+    stored_threads,
+    threads_of_a_training,
+)
 from ensemble.training.precision import usable_cores
 
 if TYPE_CHECKING:
@@ -53,11 +61,11 @@ class Wish:
     schedule: Path
     write: bool = True
 
-    def threads_for(self, cores: int) -> int:
-        """Those given, or those stored, or what follows from the cores of one machine."""
+    def threads_for(self, cores: int, memory_bytes: int | None = None) -> int:
+        """Those given, or those stored, or what follows from one machine."""
+        threads = threads_of_a_training(cores, memory_bytes)
         keep = self.write or self.schedule.exists()
-        stored = stored_threads(self.schedule, cores) if keep else threads_of_a_training(cores)
-        return self.threads or stored
+        return self.threads or (stored_threads(self.schedule, threads) if keep else threads)
 
 
 def room_here(wish: Wish) -> Room:
@@ -68,7 +76,7 @@ def room_here(wish: Wish) -> Room:
     if wish.here.type != "cpu":
         return Room(None, [Slot()], 1, wish.device)
     cores = usable_cores()
-    threads = wish.threads_for(cores)
+    threads = wish.threads_for(cores, machine_memory())
     slots = cpu_slots(cores, threads, free_bytes=free_memory(), most=wish.most)
     slots = [Slot(cpus=threads)] * len(slots)
     return Room(threads, slots, len(slots), wish.device)

@@ -114,13 +114,21 @@ def test_an_earlier_release_stored_no_hash_of_the_weights(
     facts = read_json(member.fold(0).run)
     del facts["weights_sha256"]
     write_json(member.fold(0).run, facts)
-    (member.folder / "fold_2").mkdir()
     assert verify(member.folder).unsealed == (member.fold(0).weights,)
     assert main(["--verify", str(member.folder)]) == 0
     said = capsys.readouterr().out
     assert "6 checks passed" in said
     assert "stored no hash" in said
-    assert "unfinished" in said
+
+
+def test_unfinished_folds_are_named(member: MemberPaths, capsys: pytest.CaptureFixture[str]) -> None:
+    member.fold(1).run.unlink()
+    member.table("oof").unlink()
+    assert main(["--verify", str(member.folder)]) == 0
+    said = capsys.readouterr().out
+    assert "3 checks passed" in said
+    assert "unfinished: " in said
+    assert "fold_1" in said
 
 
 def test_files_that_training_does_not_write_are_named(member: MemberPaths, capsys: pytest.CaptureFixture[str]) -> None:

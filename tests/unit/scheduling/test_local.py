@@ -13,19 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from ensemble.errors import ArtefactError, EnsembleError
-from ensemble.files import read_json, write_json
-from ensemble.scheduling.local import (
-    Outcome,
-    Slot,
-    cpu_slots,
-    free_memory,
-    gpu_slots,
-    run_all,
-    stored_threads,
-    threads_of_a_training,
-)
+from ensemble.scheduling.local import Outcome, run_all
 from ensemble.scheduling.plan import PlannedRun, Progress
+from ensemble.scheduling.split import Slot, gpu_slots
 from ensemble.stopping import StopRequest
 
 
@@ -113,7 +103,7 @@ def test_trainings_stop_when_the_process_that_watches_them_is_killed(tmp_path: P
     )
     parent = (
         "import sys, pathlib\n"
-        "from ensemble.scheduling.local import Slot, run_all\n"
+        "from ensemble.scheduling.local import run_all\nfrom ensemble.scheduling.split import Slot\n"
         "from ensemble.scheduling.plan import PlannedRun\n"
         "from ensemble.stopping import StopRequest\n"
         "from unittest.mock import MagicMock\n"
@@ -133,30 +123,3 @@ def wait_for(path: Path) -> None:
     while not path.exists():
         assert time.monotonic() < deadline, path
         time.sleep(0.02)
-
-
-@pytest.mark.parametrize(("cores", "threads"), [(1, 1), (2, 2), (4, 4), (7, 7), (8, 4), (12, 4), (15, 5), (64, 4)])
-def test_threads_follow_from_the_number_of_cores(cores: int, threads: int) -> None:
-    assert threads_of_a_training(cores) == threads
-
-
-def test_room_is_bounded_by_cores_memory_and_the_user() -> None:
-    assert len(cpu_slots(16, 4, free_bytes=None, most=None)) == 4
-    assert len(cpu_slots(16, 4, free_bytes=9 * 2**30, most=None)) == 2
-    assert len(cpu_slots(16, 4, free_bytes=0, most=None)) == 1
-    assert len(cpu_slots(16, 4, free_bytes=None, most=3)) == 3
-    assert [slot.environment["CUDA_VISIBLE_DEVICES"] for slot in gpu_slots(["0", "1", "2"], most=2)] == ["0", "1"]
-    assert free_memory() is None or free_memory() > 0
-
-
-def test_threads_are_kept_whatever_the_machine_is_later(tmp_path: Path) -> None:
-    path = tmp_path / "schedule.json"
-    assert stored_threads(path, 16) == 4
-    assert stored_threads(path, 2) == 4
-    assert read_json(path) == {"version": 1, "threads": 4}
-    write_json(path, {"version": 1, "threads": 0})
-    with pytest.raises(ArtefactError, match="threads: a whole number of at least 1, got 0"):
-        stored_threads(path, 2)
-    write_json(path, {"version": 2, "threads": 4})
-    with pytest.raises(EnsembleError, match="format version 2"):
-        stored_threads(path, 2)

@@ -16,11 +16,12 @@ import pytest
 from ensemble import run
 from ensemble.errors import EXIT_BAD_INPUT, EXIT_FAILED, EXIT_UNFINISHED, EngineError
 from ensemble.scheduling import ray_task
-from ensemble.scheduling.local import Outcome, Slot
+from ensemble.scheduling.local import Outcome
 from ensemble.scheduling.plan import PlannedRun, Progress, read_progress
 from ensemble.scheduling.ray import run_all
 from ensemble.scheduling.ray_cluster import Node, connected, room_on
 from ensemble.scheduling.ray_task import note_start, place_of, train_on_node, wait_for_lock
+from ensemble.scheduling.split import Slot
 from ensemble.stopping import StopRequest
 
 ROOT = Path(__file__).parents[3]

@@ -8,9 +8,9 @@ import pytest
 import torch
 
 from ensemble.errors import EngineError
-from ensemble.scheduling.local import Slot
 from ensemble.scheduling.ray_cluster import Node
 from ensemble.scheduling.room import Wish, room_here, room_of_ray, room_of_ray_here
+from ensemble.scheduling.split import Slot
 
 
 def wish(
@@ -37,18 +37,18 @@ def test_gpus_of_this_machine_are_named_by_us_or_chosen_by_ray(tmp_path: Path, m
 
 def test_a_cluster_without_gpus_divides_the_smallest_node(tmp_path: Path) -> None:
     room = room_of_ray(wish(tmp_path), [Node(0, 0), Node(16, 0), Node(9, 0)], trainings=15)
-    assert (room.threads, room.device, room.at_once) == (4, "cpu", 6)
-    assert room.slots == [Slot(cpus=4)] * 15
+    assert (room.threads, room.device, room.at_once) == (2, "cpu", 12)
+    assert room.slots == [Slot(cpus=2)] * 15
     assert room_of_ray(wish(tmp_path, most=2), [Node(16, 0)], trainings=15).at_once == 2
-    with pytest.raises(EngineError, match="needs 4 CPUs"):  # stored, whatever the nodes are later
-        room_of_ray(wish(tmp_path), [Node(2, 0)], trainings=15)
+    with pytest.raises(EngineError, match="needs 2 CPUs"):  # stored, whatever the nodes are later
+        room_of_ray(wish(tmp_path), [Node(1, 0)], trainings=15)
 
 
 def test_a_dry_run_writes_nothing_and_reads_what_is_stored(tmp_path: Path) -> None:
     assert room_of_ray(wish(tmp_path, write=False), [Node(16, 0)], trainings=1).threads == 4
     assert not (tmp_path / "schedule.json").exists()
     room_of_ray(wish(tmp_path), [Node(2, 0)], trainings=1)
-    assert room_of_ray(wish(tmp_path, write=False), [Node(16, 0)], trainings=1).threads == 2
+    assert room_of_ray(wish(tmp_path, write=False), [Node(16, 0)], trainings=1).threads == 1
 
 
 def test_a_cluster_with_gpus_gives_one_to_each_training(tmp_path: Path) -> None:
