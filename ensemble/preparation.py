@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -38,6 +39,10 @@ class Checked(NamedTuple):
     runs: DatasetRuns
     paths: MemberPaths
     hardware: Hardware
+
+    def with_threads(self, threads: int | None) -> Checked:
+        """For trainings that get so many threads each; None: as many as ours."""
+        return self if threads is None else self._replace(hardware=replace(self.hardware, threads=threads))
 
 
 def read_whole(args: argparse.Namespace, recipe: Recipe) -> Dataset:

@@ -109,7 +109,7 @@ def _run(args: argparse.Namespace, stop: StopRequest, engine: Engine) -> int:
     print_plan(console, planned, at_once=room.at_once, threads=room.threads)
     if args.dry_run:
         return EXIT_DONE
-    members = _prepare_all(args, checked, console)
+    members = _prepare_all(args, checked, room, console)
     outcomes = _train(planned, room, stop, console, engine)
     if failed := [outcome for outcome in outcomes if not outcome.done and not outcome.unfinished]:
         return _report_failures(failed, console)
@@ -187,19 +187,19 @@ def _plan(
     return plan_runs(runs, members, folds)
 
 
-def _prepare_all(args: argparse.Namespace, checked: dict[str, Checked], console: Console) -> list[Member]:
+def _prepare_all(args: argparse.Namespace, checked: dict[str, Checked], room: Room, console: Console) -> list[Member]:
     """Folds and decoded images, once for all: the trainings find them."""
     from rich.console import Console as Quiet
 
     from ensemble.preparation import prepare_member
 
     members, seen = [], set()
-    for path, one in zip(args.recipes, checked.values(), strict=True):
+    for path, checked_one in zip(args.recipes, checked.values(), strict=True):
+        one = checked_one.with_threads(room.threads)
         size = one.recipe.data.image_size
         shown = Quiet(quiet=True) if size in seen else console
         seen.add(size)
-        words = _train_arguments(args, path)
-        command = ["ensemble.run", *map(str, args.recipes)]
+        words, command = _train_arguments(args, path), ["ensemble.run", *map(str, args.recipes)]
         members.append(prepare_member(one, words, shown, overrides=_overrides(args), command=command))
     return members
 

@@ -133,7 +133,7 @@ def _live_table(running: Mapping[PlannedRun, Progress], line: str) -> Renderable
     table = _table("training", "", "", "images/s", "left")
     for run, progress in running.items():
         bar = ProgressBar(total=max(1, progress.total), completed=progress.done, width=30)
-        speed = f"{progress.images_per_second:,.0f}" if progress.images_per_second else progress.doing
+        speed = f"{progress.images_per_second:,.0f}" if progress.images_per_second else ""
         left = "" if progress.seconds_left is None else duration(progress.seconds_left)
         table.add_row(Text(run.title), bar, _percent(progress), speed, left)
     table.caption = Text(line, justify="left")

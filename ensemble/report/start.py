@@ -9,6 +9,7 @@ from rich.console import Console
 
 from ensemble.dataset import Dataset
 from ensemble.dataset.one_kind import NO_NEGATIVE, classes_of_one_kind
+from ensemble.errors import many
 from ensemble.folds import FoldFile, rare_classes
 from ensemble.folds.fold_file import MADE
 
@@ -52,7 +53,8 @@ def print_start(console: Console, dataset: Dataset, folds: FoldFile, hardware: H
             )
     precision = hardware.precision
     each = f" in each of {hardware.processes} processes" if hardware.processes > 1 else ""
-    say("precision", f"{precision.name} on {hardware.device}, {hardware.threads} threads{each}: {precision.reason}")
+    threads = many(hardware.threads, "thread")
+    say("precision", f"{precision.name} on {hardware.device}, {threads}{each}: {precision.reason}")
 
 
 def _sizes(dataset: Dataset) -> str:

@@ -25,7 +25,8 @@ def _line(trial: TriedTrial) -> str:
     again = "" if trial.retry_of is None else f" (trial {trial.retry_of} again)"
     why = f"  {trial.problem.splitlines()[0]}" if trial.problem else ""
     settings = "  ".join(trial.overrides)
-    return f"trial {trial.number:>3}{again}  {trial.state:<8}  {value}  {trial.steps:>3} epochs  {settings}{why}"
+    epochs = "epoch " if trial.steps == 1 else "epochs"
+    return f"trial {trial.number:>3}{again}  {trial.state:<8}  {value}  {trial.steps:>3} {epochs}  {settings}{why}"
 
 
 def print_best(console: Console, trials: Sequence[TriedTrial], folder: Path, *, step: str) -> None:

@@ -108,7 +108,8 @@ class TrialRunner:
         Args:
             recipe: With the trial's settings.
             folder: Receives checkpoints, and is gone on from; it is removed when the trial has ended.
-            report: Called after each epoch with its number, from 1, and the score; it may raise ``Pruned``.
+            report: Called after each epoch with its number, from 1, and the score; it may raise ``Pruned``,
+                which ends the trial, but after its last epoch.
 
         Raises:
             RecipeError: The settings do not go together.
@@ -128,7 +129,7 @@ class TrialRunner:
             torch.set_num_threads(hardware.threads)
             job = FoldJob(paths, lock, hardware, facts, self.pacing, checkpoint)
             try:
-                outcome = fit_fold(recipe, data, job, _Reporter(report))
+                outcome = fit_fold(recipe, data, job, _Reporter(report, recipe.training.epochs))
             except (Pruned, TrainingDiverged):
                 shutil.rmtree(folder, ignore_errors=True)
                 raise
@@ -150,9 +151,13 @@ def _facts(rows: TrialRows, recipe: Recipe, cache: ImageCache) -> dict[str, str 
 class _Reporter(SilentObserver):
     """The observer of ``fit_fold``: tells the scores on."""
 
-    def __init__(self, report: Callable[[int, float], None]) -> None:
-        self._report = report
+    def __init__(self, report: Callable[[int, float], None], epochs: int) -> None:
+        self._report, self._epochs = report, epochs
 
     def epoch_done(self, row: EpochRow) -> None:
         """See ``ensemble.training.job.Observer``."""
-        self._report(row.epoch, row.fold_macro_average_precision)
+        try:
+            self._report(row.epoch, row.fold_macro_average_precision)
+        except Pruned:
+            if row.epoch < self._epochs:  # after the last one nothing is left to save: the trial is complete
+                raise

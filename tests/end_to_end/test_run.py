@@ -10,7 +10,7 @@ from rich.console import Console
 from ensemble import demo, run, train
 from ensemble.errors import EXIT_BAD_INPUT, EXIT_DONE, EXIT_FAILED, FoldError, RecipeError
 from ensemble.files import read_json
-from ensemble.report.run_view import RunView, duration, print_failures, print_plan
+from ensemble.report.run_view import RunView, _live_table, duration, print_failures, print_plan
 from ensemble.scheduling.local import Outcome
 from ensemble.scheduling.plan import PlannedRun, Progress
 
@@ -104,4 +104,13 @@ def test_what_a_person_sees(tmp_path: Path) -> None:
     assert "2 trainings to run, one after the other, 2 threads each; about 3 min" in shown
     assert "a fold 1  FAILED (exit code -9) after 61 s" in shown
     assert "last words" in shown
+    live = Console(record=True, width=60, file=(tmp_path / "live").open("w"))
+    progress = {runs[1]: Progress(), runs[2]: Progress(30, 100, 10.0, "training")}
+    live.print(_live_table(progress, "0 of 2 trainings ended"))
+    rows = [" ".join(line.strip("━╸╺ ").split()) for line in live.export_text().splitlines()]
+    live.file.close()
+    assert rows[2].endswith(" starting")
+    assert rows[2].count("starting") == 1
+    assert rows[3].endswith(" 30% 10 7 s")
+    assert rows[4] == "0 of 2 trainings ended"
     assert [duration(seconds) for seconds in (3.2, 89, 600, 7500)] == ["3 s", "89 s", "10 min", "2 h 05 min"]

@@ -155,7 +155,7 @@ def test_what_was_tried_is_shown_with_the_reason(text: str) -> None:
 
 def test_warnings_skipped_members_and_remarks_are_in_words(text: str) -> None:
     body = text.partition("<h2>Warnings</h2>")[2].partition("</section>")[0]
-    for words in ("One (3): fewer than 25", "fold 1 not finished", "taken as probabilities"):
+    for words in ("one (3): fewer than 25", "fold 1 not finished", "taken as probabilities"):
         assert words in body
 
 

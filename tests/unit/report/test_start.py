@@ -17,10 +17,10 @@ from ensemble.report.start import print_start
 IDS = np.array(["a", "b"])
 
 
-def lines_of(dataset: Dataset, folds: FoldFile, results: Path) -> list[str]:
+def lines_of(dataset: Dataset, folds: FoldFile, results: Path, threads: int = 2) -> list[str]:
     stream = io.StringIO()
     precision = SimpleNamespace(name="float32", reason="[so it is]")
-    hardware = SimpleNamespace(precision=precision, device="cpu", threads=2, processes=1)
+    hardware = SimpleNamespace(precision=precision, device="cpu", threads=threads, processes=1)
     print_start(Console(file=stream, width=500), dataset, folds, hardware, results=results)  # type: ignore[arg-type]
     return stream.getvalue().splitlines()
 
@@ -47,6 +47,7 @@ def test_everything_that_was_found_and_decided_is_said() -> None:
     assert "note       class 'y' has no negative training row: it is called everywhere, its F1 says nothing" in lines
     own = replace(folds, source="mine.csv", fold_seed=None, groups=None)
     plain = replace(dataset, name="d", unused_tables=())
+    assert lines_of(plain, own, Path("runs/d"), threads=1)[-1] == "precision  float32 on cpu, 1 thread: [so it is]"
     assert lines_of(plain, own, Path("runs/d"))[:3] == [
         "dataset    d: 2 training images; classes x, y",
         "groups     groups.csv",

@@ -1,0 +1,25 @@
+"""How a trial of a search reports its epochs."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import pytest
+
+from ensemble.search.trials import Pruned
+from ensemble.training.trial import _Reporter
+
+
+def test_a_trial_that_is_through_is_not_pruned() -> None:
+    told = []
+
+    def report(epoch: int, score: float) -> None:
+        told.append((epoch, score))
+        raise Pruned
+
+    reporter = _Reporter(report, epochs=2)
+    rows = [SimpleNamespace(epoch=epoch, fold_macro_average_precision=0.5) for epoch in (1, 2)]
+    with pytest.raises(Pruned):
+        reporter.epoch_done(rows[0])  # type: ignore[arg-type]
+    reporter.epoch_done(rows[1])  # type: ignore[arg-type]
+    assert told == [(1, 0.5), (2, 0.5)]
