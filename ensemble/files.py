@@ -11,6 +11,7 @@ import re
 import unicodedata
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any, BinaryIO
 from uuid import uuid4
@@ -25,6 +26,9 @@ _REMEDIES = {
     errno.EPERM: "Choose a place that you may write to",
     errno.ENOENT: "Its folder has been removed: see to it that it stays",
 }
+WAITING: ContextVar[list[tuple[Path, Path]] | None] = ContextVar("WAITING", default=None)
+"""Within ``ensemble.files_together.written_together``: whole temporary files, and the names that they will get."""
+
 _ANEW = "Put an undamaged copy back, or remove it and run the command that wrote it again"
 
 
@@ -32,7 +36,8 @@ _ANEW = "Put an undamaged copy back, or remove it and run the command that wrote
 def atomic_write(path: Path) -> Iterator[BinaryIO]:
     """Open a temporary neighbour of ``path`` for bytes; on success it is synced and renamed to ``path``.
 
-    A crash at any moment leaves the old file or the new one, never a part of it.
+    A crash at any moment leaves the old file or the new one, never a part of it. Within ``written_together`` it is
+    renamed when all the files are whole.
 
     Args:
         path: The final name. Its folder is made if it is missing.
@@ -41,6 +46,7 @@ def atomic_write(path: Path) -> Iterator[BinaryIO]:
         StorageError: The disk is full, read-only or gone.
     """
     temporary = path.with_name(f".{path.name}.{uuid4().hex}.tmp")
+    waiting = WAITING.get()
     try:
         with storage_errors(path):
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -48,11 +54,15 @@ def atomic_write(path: Path) -> Iterator[BinaryIO]:
                 yield stream
                 stream.flush()
                 os.fsync(stream.fileno())
-            temporary.replace(path)
-            sync_folder(path.parent)
+            if waiting is None:
+                temporary.replace(path)
+                sync_folder(path.parent)
+            else:
+                waiting.append((temporary, path))
     finally:
-        with suppress(OSError):  # a read-only disk refuses even to remove what is not there
-            temporary.unlink(missing_ok=True)
+        if waiting is None or (temporary, path) not in waiting:
+            with suppress(OSError):  # a read-only disk refuses even to remove what is not there
+                temporary.unlink(missing_ok=True)
 
 
 @contextmanager

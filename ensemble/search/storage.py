@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import threading
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ensemble.errors import ArtefactError, DataError
-from ensemble.files import locked
+from ensemble.files import locked, storage_errors
 from ensemble.runs import check_folder
 
 if TYPE_CHECKING:
     import optuna
+    from optuna.storages.journal import BaseJournalBackend
 
 _LONGEST_LINE = 1_000_000  # bytes; Optuna's first one has some hundred
 
@@ -41,7 +43,6 @@ def open_storage(storage: str) -> optuna.storages.BaseStorage:
     """
     import optuna  # noqa: PLC0415 - costs half a second
     from optuna.storages import JournalStorage, RDBStorage  # noqa: PLC0415
-    from optuna.storages.journal import BaseJournalBackend, JournalFileBackend  # noqa: PLC0415, F401
 
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     if is_url(storage):
@@ -56,12 +57,12 @@ def open_storage(storage: str) -> optuna.storages.BaseStorage:
             ) from error
     path = Path(storage)
     check_folder(path.parent, "--storage: the folder")
-    path.parent.mkdir(parents=True, exist_ok=True)
+    with storage_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
     _refuse_other_file(path)
     try:
-        lock: Any = _JournalLock(path)
-        return JournalStorage(JournalFileBackend(str(path), lock_obj=lock))
-    except (ValueError, KeyError, TypeError) as error:
+        return JournalStorage(_journal(path))
+    except (ValueError, KeyError, TypeError, AssertionError) as error:
         raise ArtefactError(
             f"--storage {path}: expected the journal of a study, but it cannot be read ({error}). Move it away"
         ) from error
@@ -84,11 +85,29 @@ def _refuse_other_file(path: Path) -> None:
         raise ArtefactError(f"--storage {path}: expected the journal of a study, got another file. Give another name")
 
 
+def _journal(path: Path) -> BaseJournalBackend:
+    """Optuna's journal; a refusal of the system is one error that names it."""
+    from optuna.storages.journal import JournalFileBackend  # noqa: PLC0415
+
+    class Journal(JournalFileBackend):
+        def append_logs(self, logs: list[dict[str, Any]]) -> None:
+            with storage_errors(path):
+                super().append_logs(logs)
+
+    lock: Any = _JournalLock(path)
+    with storage_errors(path):
+        return Journal(str(path), lock_obj=lock)
+
+
 class _JournalLock:
-    """Ours, as it dies with its owner; optuna's own waits half a minute for one that was killed."""
+    """Ours, as it dies with its owner; optuna's own waits half a minute for one that was killed.
+
+    It is held to append. Optuna would append to half a line, too, which a killed process or a full disk has left, and
+    the journal could not be read any more: that half is cut off.
+    """
 
     def __init__(self, path: Path) -> None:
-        self._path = path.with_name(f".{path.name}.lock")
+        self._journal, self._path = path, path.with_name(f".{path.name}.lock")
         self._threads = threading.Lock()  # the file's lock is the whole process's
         self._held = ExitStack()
 
@@ -96,6 +115,7 @@ class _JournalLock:
         self._threads.acquire()
         try:
             self._held.enter_context(locked(self._path, wait=True))
+            _cut_half_line(self._journal)
         except BaseException:
             self._threads.release()
             raise
@@ -103,6 +123,20 @@ class _JournalLock:
 
     def release(self) -> None:
         try:
+            with suppress(OSError):  # the next one to append tries again
+                _cut_half_line(self._journal)
             self._held.close()
         finally:
             self._threads.release()
+
+
+def _cut_half_line(path: Path) -> None:
+    with path.open("r+b") as stream:
+        content_ends = stream.seek(0, os.SEEK_END)
+        if not content_ends:
+            return
+        stream.seek(-1, os.SEEK_END)
+        if stream.read() == b"\n":
+            return
+        stream.seek(0)
+        stream.truncate(stream.read().rfind(b"\n") + 1)

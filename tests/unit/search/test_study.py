@@ -159,6 +159,9 @@ def test_storages_that_cannot_be_used_are_refused(tmp_path: Path) -> None:
     (tmp_path / "x.journal").write_text("no journal\n")
     with pytest.raises(ArtefactError, match="expected the journal of a study, got another file"):
         open_storage(str(tmp_path / "x.journal"))
+    (tmp_path / "other.journal").write_text('{"op_code": 99}\nno journal\n')
+    with pytest.raises(ArtefactError, match="expected the journal of a study, but it cannot be read"):
+        open_storage(str(tmp_path / "other.journal"))
     with pytest.raises(ArtefactError, match="expected the journal of a study, got a folder"):
         open_storage(str(tmp_path))
     os.mkfifo(tmp_path / "pipe")
