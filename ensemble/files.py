@@ -129,7 +129,7 @@ def read_json(path: Path) -> dict[str, Any]:
     """
     _refuse_pipe(path)
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(path.read_text(encoding="utf-8"), parse_constant=_refuse_constant)
     except FileNotFoundError as error:
         raise ArtefactError(f"{path}: the file is missing") from error
     except (ValueError, OSError, RecursionError) as error:  # the last: thousands of brackets within one another
@@ -137,6 +137,10 @@ def read_json(path: Path) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise ArtefactError(f"{path}: expected a JSON object, got {type(content).__name__}. {_ANEW}")
     return content
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is no number of JSON")
 
 
 def _refuse_pipe(path: Path) -> None:

@@ -164,6 +164,9 @@ def test_pipes_and_brackets_without_end_are_refused_not_waited_for(tmp_path: Pat
             read(pipe)
     with pytest.raises(ArtefactError, match="expected a JSON file, but it cannot be read"):
         read_json(deep)
+    deep.write_text('{"threshold": NaN}')
+    with pytest.raises(ArtefactError, match="NaN is no number of JSON"):
+        read_json(deep)
 
 
 def test_files_that_belong_together_are_all_new_or_all_as_they_were(tmp_path: Path) -> None:
