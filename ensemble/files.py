@@ -11,6 +11,7 @@ import re
 import unicodedata
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any, BinaryIO
 from uuid import uuid4
@@ -25,6 +26,9 @@ _REMEDIES = {
     errno.EPERM: "Choose a place that you may write to",
     errno.ENOENT: "Its folder has been removed: see to it that it stays",
 }
+WAITING: ContextVar[list[tuple[Path, Path]] | None] = ContextVar("WAITING", default=None)
+"""Within ``ensemble.files_together.written_together``: whole temporary files, and the names that they will get."""
+
 _ANEW = "Put an undamaged copy back, or remove it and run the command that wrote it again"
 
 
@@ -32,7 +36,8 @@ _ANEW = "Put an undamaged copy back, or remove it and run the command that wrote
 def atomic_write(path: Path) -> Iterator[BinaryIO]:
     """Open a temporary neighbour of ``path`` for bytes; on success it is synced and renamed to ``path``.
 
-    A crash at any moment leaves the old file or the new one, never a part of it.
+    A crash at any moment leaves the old file or the new one, never a part of it. Within ``written_together`` it is
+    renamed when all the files are whole.
 
     Args:
         path: The final name. Its folder is made if it is missing.
@@ -41,6 +46,7 @@ def atomic_write(path: Path) -> Iterator[BinaryIO]:
         StorageError: The disk is full, read-only or gone.
     """
     temporary = path.with_name(f".{path.name}.{uuid4().hex}.tmp")
+    waiting = WAITING.get()
     try:
         with storage_errors(path):
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -48,11 +54,15 @@ def atomic_write(path: Path) -> Iterator[BinaryIO]:
                 yield stream
                 stream.flush()
                 os.fsync(stream.fileno())
-            temporary.replace(path)
-            sync_folder(path.parent)
+            if waiting is None:
+                temporary.replace(path)
+                sync_folder(path.parent)
+            else:
+                waiting.append((temporary, path))
     finally:
-        with suppress(OSError):  # a read-only disk refuses even to remove what is not there
-            temporary.unlink(missing_ok=True)
+        if waiting is None or (temporary, path) not in waiting:
+            with suppress(OSError):  # a read-only disk refuses even to remove what is not there
+                temporary.unlink(missing_ok=True)
 
 
 @contextmanager
@@ -117,15 +127,22 @@ def read_json(path: Path) -> dict[str, Any]:
     Raises:
         ArtefactError: The file is missing, is not JSON, or does not hold an object.
     """
+    _refuse_pipe(path)
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise ArtefactError(f"{path}: the file is missing") from error
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, RecursionError) as error:  # the last: thousands of brackets within one another
         raise ArtefactError(f"{path}: expected a JSON file, but it cannot be read ({error}). {_ANEW}") from error
     if not isinstance(content, dict):
         raise ArtefactError(f"{path}: expected a JSON object, got {type(content).__name__}. {_ANEW}")
     return content
+
+
+def _refuse_pipe(path: Path) -> None:
+    """Who opens a pipe waits for its other end, for ever if there is none."""
+    if path.exists() and not (path.is_file() or path.is_dir()):
+        raise ArtefactError(f"{path}: expected a file, got a pipe or device. {_ANEW}")
 
 
 def sha256_of_bytes(content: bytes) -> str:
@@ -134,7 +151,12 @@ def sha256_of_bytes(content: bytes) -> str:
 
 
 def sha256_of_file(path: Path) -> str:
-    """Hex digest of a file's bytes, read in pieces."""
+    """Hex digest of a file's bytes, read in pieces.
+
+    Raises:
+        ArtefactError: It is a pipe or device.
+    """
+    _refuse_pipe(path)
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import BinaryIO, Self
 
 from ensemble.errors import DataError
 from ensemble.files import atomic_write, write_text
+from ensemble.files_together import written_together
 from ensemble.prediction.images import ImageList
 from ensemble.prediction.stream import PredictedRows
 from ensemble.runs import check_folder
@@ -66,21 +67,23 @@ class PredictionWriter:
 
     def __enter__(self) -> Self:
         with ExitStack() as opening:
-            self._decisions = _Rows(opening.enter_context(atomic_write(self.out)), self._form)
+            unreadable = companion(self.out, "unreadable")  # an earlier call's goes, whether or not there is a new one
+            opening.enter_context(written_together(removed=[unreadable]))
+            opening.push(_if_whole(self._list_unreadable))
+            self._decisions = self._begin(opening, self.out)
             self._probabilities = None
             if self._wants_probabilities:
-                stream = opening.enter_context(atomic_write(companion(self.out, "probabilities")))
-                self._probabilities = _Rows(stream, self._form)
+                self._probabilities = self._begin(opening, companion(self.out, "probabilities"))
             self._open = opening.pop_all()
         return self
 
+    def _begin(self, opening: ExitStack, path: Path) -> _Rows:
+        rows = _Rows(opening.enter_context(atomic_write(path)), self._form)
+        opening.push(_if_whole(rows.end))
+        return rows
+
     def __exit__(self, *error: object) -> None:
-        if error[0] is None:
-            for rows in filter(None, (self._decisions, self._probabilities)):
-                rows.end()
         self._open.__exit__(*error)  # type: ignore[arg-type]
-        if error[0] is None:
-            self._list_unreadable()
 
     def write(self, predicted: PredictedRows) -> None:
         """Append rows."""
@@ -94,16 +97,23 @@ class PredictionWriter:
                 self._probabilities.add(row, [repr(one) for one in chances])
 
     def _list_unreadable(self) -> None:
-        """What an earlier call left is removed where everything could be read."""
-        path = companion(self.out, "unreadable")
         if not self.unreadable:
-            path.unlink(missing_ok=True)
             return
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
         writer.writerow(["id", "problem"])
         writer.writerows(self.unreadable)
-        write_text(path, text.getvalue())
+        write_text(companion(self.out, "unreadable"), text.getvalue())
+
+
+def _if_whole(call: Callable[[], None]) -> Callable[..., None]:
+    """What an ``ExitStack`` calls at its end, where nothing was raised."""
+
+    def leave(kind: type[BaseException] | None, *_error: object) -> None:
+        if kind is None:
+            call()
+
+    return leave
 
 
 class _Rows:

@@ -15,6 +15,7 @@ from ensemble.evaluation.curve_bands import with_bands
 from ensemble.evaluation.rules import STUDIES
 from ensemble.evaluation.stored import BLEND_VERSION
 from ensemble.files import sha256_of_file, write_json
+from ensemble.files_together import where_written, written_together
 from ensemble.predictions import write_predictions
 from ensemble.results import ClassResult, Likeness, Scores
 from ensemble.run_facts import read_run
@@ -46,16 +47,15 @@ def write_blend(paths: BlendPaths, *, source: Source, card: Scorecard) -> None:
     """Write the blended tables, the report and then ``blend.json``, whose presence means that the blend is whole.
 
     What an earlier blend of this name left and this one does not have is removed, so that nothing old lies beside it.
+    Where not all can be written, the earlier blend stays.
     """
-    paths.summary.unlink(missing_ok=True)
-    for stale in _stale(paths, card):
-        stale.unlink(missing_ok=True)
-    for split, table in card.tables.items():
-        write_predictions(paths.table(split), table)
-    if isinstance(card.chain.combination, MeanOfRanks):
-        write_ranks(paths.ranks, card.chain.combination)
-    _write_page(paths, source, card)
-    write_json(paths.summary, blend_summary(source, card))
+    with written_together(removed=[paths.summary, *_stale(paths, card)]):
+        for split, table in card.tables.items():
+            write_predictions(paths.table(split), table)
+        if isinstance(card.chain.combination, MeanOfRanks):
+            write_ranks(paths.ranks, card.chain.combination)
+        _write_page(paths, source, card)
+        write_json(paths.summary, blend_summary(source, card))
 
 
 def _stale(paths: BlendPaths, card: Scorecard) -> list[Path]:
@@ -108,9 +108,10 @@ def write_submission_files(path: Path, *, source: Source, card: Scorecard) -> st
 
     Arguments, result and errors as for ``write_decisions``.
     """
-    refusal = write_decisions(path, source=source, card=card)
-    if refusal is None:
-        write_json(path.with_suffix(".json"), _submission_origin(path, source=source, card=card))
+    with written_together():
+        refusal = write_decisions(path, source=source, card=card)
+        if refusal is None:
+            write_json(path.with_suffix(".json"), _submission_origin(path, source=source, card=card))
     return refusal
 
 
@@ -143,7 +144,7 @@ def _submission_origin(path: Path, *, source: Source, card: Scorecard) -> dict[s
     return {
         "version": SUBMISSION_VERSION,
         "submission": path.name,
-        "submission_sha256": sha256_of_file(path),
+        "submission_sha256": sha256_of_file(where_written(path)),
         **_made_by(card),
         "thresholds": _thresholds(card),
         **_test_thresholds(card),

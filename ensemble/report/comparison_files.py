@@ -12,6 +12,7 @@ from typing import Any
 
 from ensemble.errors import DataError, first_few
 from ensemble.files import write_text
+from ensemble.files_together import written_together
 from ensemble.report.comparison import dataset_line, groups_line
 from ensemble.report.sheets import Sheet, correlation_matrix, sheets
 from ensemble.results import Interval
@@ -39,13 +40,13 @@ def check_place(paths: ComparisonPaths) -> None:
 
 def write_comparison(paths: ComparisonPaths, comparison: Comparison) -> None:
     """Write all files; what an earlier comparison left and this one does not have is removed."""
-    write_text(paths.members, _csv([_member_row(place, one) for place, one in enumerate(comparison.standings, 1)]))
-    for path, rows in ((paths.pairs, _pair_rows(comparison)), (paths.without, _without_rows(comparison))):
-        if rows:
-            write_text(path, _csv(rows))
-        else:
-            path.unlink(missing_ok=True)
-    write_text(paths.markdown, _markdown(comparison))
+    optional = {paths.pairs: _pair_rows(comparison), paths.without: _without_rows(comparison)}
+    with written_together(removed=[path for path, rows in optional.items() if not rows]):
+        write_text(paths.members, _csv([_member_row(place, one) for place, one in enumerate(comparison.standings, 1)]))
+        for path, rows in optional.items():
+            if rows:
+                write_text(path, _csv(rows))
+        write_text(paths.markdown, _markdown(comparison))
 
 
 def _files(paths: ComparisonPaths) -> tuple[Path, ...]:

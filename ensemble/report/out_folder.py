@@ -11,6 +11,7 @@ from ensemble.errors import ArtefactError, DataError, first_few
 from ensemble.evaluation import Scorecard
 from ensemble.evaluation.stored import BLEND_VERSION
 from ensemble.files import read_json, write_text
+from ensemble.files_together import written_together
 from ensemble.report.artefacts import write_blend, write_decisions
 from ensemble.runs import SPLITS, BlendPaths, check_folder
 from ensemble.versions import check_version
@@ -79,12 +80,12 @@ def write_out_folder(paths: BlendPaths, *, source: Source, card: Scorecard, fold
     Raises:
         DataError: The template cannot be used, or asks for rows that were not predicted.
     """
-    for stale in (paths.summary, paths.submission, paths.report):
-        stale.unlink(missing_ok=True)
-    if folds is None:
-        write_text(paths.folds, folds_text(source.image_ids, source.groups, source.folds))
-    elif folds.resolve() != paths.folds.resolve():
-        paths.folds.unlink(missing_ok=True)
-    refusal = write_decisions(paths.submission, source=source, card=card)
-    write_blend(paths, source=source, card=card)
+    removed = [paths.summary, paths.submission, paths.report]
+    if folds is not None and folds.resolve() != paths.folds.resolve():
+        removed.append(paths.folds)
+    with written_together(removed=removed):
+        if folds is None:
+            write_text(paths.folds, folds_text(source.image_ids, source.groups, source.folds))
+        refusal = write_decisions(paths.submission, source=source, card=card)
+        write_blend(paths, source=source, card=card)
     return refusal

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,6 +11,8 @@ from uuid import uuid4
 
 import numpy as np
 from numpy.typing import NDArray
+
+from ensemble.files import storage_errors
 
 if TYPE_CHECKING:
     import optuna
@@ -125,14 +127,16 @@ def _keep(storage: optuna.storages.BaseStorage, study_name: str, journal: Path) 
     from optuna.storages import JournalStorage  # noqa: PLC0415
     from optuna.storages.journal import JournalFileBackend  # noqa: PLC0415
 
-    journal.parent.mkdir(parents=True, exist_ok=True)
     temporary = journal.with_name(f".{journal.name}.{uuid4().hex}.tmp")
     try:
-        kept = JournalStorage(JournalFileBackend(str(temporary)))
-        optuna.copy_study(from_study_name=study_name, from_storage=storage, to_storage=kept)
-        temporary.replace(journal)
+        with storage_errors(journal):
+            journal.parent.mkdir(parents=True, exist_ok=True)
+            kept = JournalStorage(JournalFileBackend(str(temporary)))
+            optuna.copy_study(from_study_name=study_name, from_storage=storage, to_storage=kept)
+            temporary.replace(journal)
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
 
 
 @contextmanager

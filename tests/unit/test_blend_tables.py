@@ -11,10 +11,11 @@ import numpy as np
 import pytest
 
 from ensemble import blend
-from ensemble.errors import ArtefactError, DataError
+from ensemble.errors import ArtefactError, DataError, StorageError
 from ensemble.files import locked, sha256_of_file
 from ensemble.metrics import macro_f1
 from ensemble.predictions import read_predictions
+from ensemble.report import artefacts
 from ensemble.thresholds import decide
 
 CLASSES = ("left, upper", "right")
@@ -120,6 +121,19 @@ def test_nothing_old_lies_in_the_folder_and_folds_can_be_given_back(folder: Path
     (folder / "mine.csv").write_bytes((out / "folds.csv").read_bytes())
     run(folder, "--folds", str(folder / "mine.csv"))
     assert not (out / "folds.csv").exists()
+
+
+def test_on_a_full_disk_the_earlier_blend_stays(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run(folder)
+    before = {path.name: path.read_bytes() for path in (folder / "out").iterdir()}
+
+    def full(path: Path, _content: object) -> None:
+        raise StorageError(f"{path}: it cannot be written")
+
+    monkeypatch.setattr(artefacts, "write_json", full)
+    with pytest.raises(StorageError):
+        blend.main(arguments(folder, "--thresholds", "prior"))
+    assert {path.name: path.read_bytes() for path in (folder / "out").iterdir()} == before
 
 
 def test_the_study_of_weights_is_that_of_all_rows(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

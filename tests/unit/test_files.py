@@ -1,3 +1,4 @@
+import os
 import resource
 import subprocess
 import sys
@@ -17,6 +18,7 @@ from ensemble.files import (
     write_json,
     write_text,
 )
+from ensemble.files_together import where_written, written_together
 
 
 def test_a_failed_write_leaves_the_old_file_and_no_other(tmp_path: Path) -> None:
@@ -151,3 +153,42 @@ def test_a_second_process_is_refused_and_then_let_in(tmp_path: Path) -> None:
     with locked(tmp_path / ".lock"):
         assert "is in use by another process" in ask()
     assert ask() == "got it\n"
+
+
+def test_pipes_and_brackets_without_end_are_refused_not_waited_for(tmp_path: Path) -> None:
+    pipe, deep = tmp_path / "pipe.json", tmp_path / "deep.json"
+    os.mkfifo(pipe)
+    deep.write_text("[" * 100_000)
+    for read in (read_json, sha256_of_file):
+        with pytest.raises(ArtefactError, match="expected a file, got a pipe or device"):
+            read(pipe)
+    with pytest.raises(ArtefactError, match="expected a JSON file, but it cannot be read"):
+        read_json(deep)
+
+
+def test_files_that_belong_together_are_all_new_or_all_as_they_were(tmp_path: Path) -> None:
+    table, summary, stale = (tmp_path / name for name in ("table", "summary", "stale"))
+    for path in (table, summary, stale):
+        write_text(path, "old")
+
+    def write(*, fails: bool) -> None:
+        with written_together(removed=[summary, stale]):
+            write_text(table, "new")
+            assert where_written(table).read_text() == "new"
+            assert table.read_text() == "old"
+            with written_together(removed=[tmp_path / "none"]):
+                write_text(tmp_path / "deep" / "page", "new")
+            if fails:
+                raise RuntimeError
+            write_text(summary, "new")
+
+    with pytest.raises(RuntimeError):
+        write(fails=True)
+    assert {path.name: path.read_text() for path in tmp_path.iterdir() if path.is_file()} == dict.fromkeys(
+        ("table", "summary", "stale"), "old"
+    )
+    assert not list((tmp_path / "deep").iterdir())
+    write(fails=False)
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["deep", "page", "summary", "table"]
+    assert table.read_text() == summary.read_text() == "new"
+    assert where_written(table) == table
