@@ -87,7 +87,7 @@ def _blend(args: argparse.Namespace) -> int:
     wishes = _wishes(args)
     name = check_name("blend" if args.name is None else str(args.name), "the blend name")
     submission = submission_place(args.submission, name)
-    source, runs = open_source(args.runs or Path("runs"), args.members, data=args.data)
+    source, runs = open_source(args.runs or Path("runs"), args.members, data=args.data, writes=submission)
     refuse_other_dataset(submission, source.name)
     paths = runs.blend(name)
     card = score_blend(source, wishes, paths=paths)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import gc
 import os
 import signal
@@ -12,8 +13,16 @@ from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 from types import FrameType
 
-from ensemble.errors import EXIT_FAILED, EXIT_UNFINISHED, EnsembleError
+from ensemble.errors import EXIT_BAD_INPUT, EXIT_FAILED, EXIT_UNFINISHED, EnsembleError, printable
 from ensemble.processes import may_speak, refuse_several
+
+_UNFIT_PATHS = {
+    errno.ENAMETOOLONG: "the name is too long. Most disks take 255 bytes for a name, and 4,095 for a path: choose a "
+    "shorter one",
+    errno.ELOOP: "the link leads to itself. Make it anew, or give the folder or file that was meant",
+    errno.ENOTDIR: "a folder was expected in its path, but there is a file",
+}
+"""What no file can be called, or no path can lead through: the user's input, not the machine's failure."""
 
 
 def run_command(main: Callable[[Sequence[str]], int], *, together: bool = False) -> int:
@@ -55,13 +64,18 @@ def _run(main: Callable[[Sequence[str]], int], *, together: bool) -> int:
         by = f" by {interrupt}" if str(interrupt) else ""
         said = f"interrupted{by}; what is finished is kept, and the same command goes on from there"
         return _fail(said, EXIT_UNFINISHED)
+    except MemoryError as error:
+        what = f" ({error})" if str(error) else ""
+        return _fail(printable(f"there is too little memory{what}. Make some free"), EXIT_FAILED)
     except BrokenPipeError:
         # The reader of our output (head, less) has gone. Python would fail once more when it flushes at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return EXIT_FAILED
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
-        return _fail(f"{where}{error.strerror or error}", EXIT_FAILED)
+        remedy = _UNFIT_PATHS.get(error.errno or 0, "")
+        said = printable(f"{where}{remedy or error.strerror or error}")
+        return _fail(said, EXIT_BAD_INPUT if remedy else EXIT_FAILED)
 
 
 def share_cores() -> None:
@@ -82,6 +96,17 @@ def whole_number(text: str) -> int:
     """
     if not (text.isascii() and text.isdecimal()):
         raise argparse.ArgumentTypeError(f"expected a whole number of at least 0, got {text!r}")
+    return int(text)
+
+
+def count_of_some(text: str) -> int:
+    """Likewise, of a flag that takes 1, 2, 3 and so on.
+
+    Raises:
+        argparse.ArgumentTypeError: It is no such number.
+    """
+    if not (text.isascii() and text.isdecimal() and int(text)):
+        raise argparse.ArgumentTypeError(f"expected a whole number of at least 1, got {text!r}")
     return int(text)
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from ensemble.command import run_command, whole_number
 from ensemble.errors import EXIT_DONE
 
+_MOST_RESAMPLES = 100_000  # their sums are held in memory, a number for each class, member and pair
 _EXAMPLES = """examples:
   python -m ensemble.compare                        all finished members of the only dataset
   python -m ensemble.compare vgg14 lstm cnn2        three of them
@@ -59,12 +60,14 @@ def _compare(args: argparse.Namespace) -> int:
     from ensemble.report.console import open_console
     from ensemble.runs import ComparisonPaths, check_folder
 
-    if not args.resamples:
-        raise DataError("--resamples 0: expected 1 or more, 2000 for intervals that stand")
+    if not 1 <= args.resamples <= _MOST_RESAMPLES:
+        raise DataError(
+            f"--resamples {args.resamples}: expected 1 to {_MOST_RESAMPLES}; 2000 are enough for intervals that stand"
+        )
     if args.out is not None:
         check_folder(args.out, "--out")
         check_place(ComparisonPaths(args.out))
-    source, runs = open_source(args.runs, args.members, data=args.data)
+    source, runs = open_source(args.runs, args.members, data=args.data, writes=args.out)
     comparison = compare_members(source, runs, n_resamples=args.resamples, seed=args.seed)
     paths = runs.comparison if args.out is None else ComparisonPaths(args.out)
     write_comparison(paths, comparison)

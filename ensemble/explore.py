@@ -110,17 +110,15 @@ def _explore(args: argparse.Namespace) -> int:
 def _page_path(args: argparse.Namespace, runs: DatasetRuns) -> Path:
     """Where the page goes; refused before anything long starts."""
     from ensemble.report.explore_page import is_page
-    from ensemble.runs import check_folder
+    from ensemble.runs import check_folder, check_outside
 
     path: Path = args.out or runs.explore_page
     if path.is_dir():
         raise DataError(f"--out {path}: expected a file, but this is a folder. Give FOLDER/NAME.html")
+    if path.suffix.lower() not in (".html", ".htm"):
+        raise DataError(f"--out {path}: the page is HTML: expected a name that ends in .html")
     check_folder(path.parent, "the page's folder")
-    if path.resolve().is_relative_to(args.folder.resolve()):
-        raise DataError(
-            f"{path}: expected a place outside the dataset's folder {args.folder}, which is only ever read. Give "
-            "another --out FILE or --runs DIR, or start the command elsewhere"
-        )
+    check_outside(path, args.folder, "the page")
     if path.exists() and not is_page(path):
         raise DataError(
             f"{path} is there already and is no page of this command, so it is not overwritten. Move it away, or give "
@@ -147,7 +145,7 @@ def _look(args: argparse.Namespace, dataset: Dataset, runs: DatasetRuns, console
 
 
 def _folds(args: argparse.Namespace, dataset: Dataset, runs: DatasetRuns) -> tuple[Dataset, Folds]:
-    """The dataset as it is divided and its folds; where there can be none, why."""
+    """The dataset as it is divided and its folds; where there can be none, why. An unfit ``--folds`` is refused."""
     from ensemble.data.audit.story import Folds
     from ensemble.errors import ArtefactError, FoldError
     from ensemble.folds import FoldWish, preview_folds
@@ -155,6 +153,8 @@ def _folds(args: argparse.Namespace, dataset: Dataset, runs: DatasetRuns) -> tup
     try:
         divided, folds = preview_folds(runs, dataset, FoldWish(file=args.folds))
     except (FoldError, ArtefactError) as error:
+        if args.folds is not None:
+            raise
         return dataset, Folds(None, "none", f"no folds are shown: {error}")
     made = f"{folds.n_folds} folds of {runs.folds_csv}" if folds.sha256 else _would_be(folds.n_folds, folds.fold_seed)
     joined = ", the holdout's rows among them" if folds.holdout_in_folds else ""

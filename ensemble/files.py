@@ -127,15 +127,22 @@ def read_json(path: Path) -> dict[str, Any]:
     Raises:
         ArtefactError: The file is missing, is not JSON, or does not hold an object.
     """
+    _refuse_pipe(path)
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise ArtefactError(f"{path}: the file is missing") from error
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, RecursionError) as error:  # the last: thousands of brackets within one another
         raise ArtefactError(f"{path}: expected a JSON file, but it cannot be read ({error}). {_ANEW}") from error
     if not isinstance(content, dict):
         raise ArtefactError(f"{path}: expected a JSON object, got {type(content).__name__}. {_ANEW}")
     return content
+
+
+def _refuse_pipe(path: Path) -> None:
+    """Who opens a pipe waits for its other end, for ever if there is none."""
+    if path.exists() and not (path.is_file() or path.is_dir()):
+        raise ArtefactError(f"{path}: expected a file, got a pipe or device. {_ANEW}")
 
 
 def sha256_of_bytes(content: bytes) -> str:
@@ -144,7 +151,12 @@ def sha256_of_bytes(content: bytes) -> str:
 
 
 def sha256_of_file(path: Path) -> str:
-    """Hex digest of a file's bytes, read in pieces."""
+    """Hex digest of a file's bytes, read in pieces.
+
+    Raises:
+        ArtefactError: It is a pipe or device.
+    """
+    _refuse_pipe(path)
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 

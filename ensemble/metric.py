@@ -53,8 +53,8 @@ class Metric:
             raise DataError(f"metric: expected one of {', '.join(METRIC_NAMES)}, got {self.name!r}")
         if self.beta != 1.0 and self.name != "macro_fbeta":
             raise DataError(f"metric: {self.name} has no beta; macro_fbeta does")
-        if not 0 < self.beta < float("inf"):
-            raise DataError(f"metric: expected a beta above 0, got {self.beta!r}")
+        if not 1e-3 <= self.beta <= 1e3:  # beyond, its square is lost beside 1, or the other way round
+            raise DataError(f"metric: expected a beta from 0.001 to 1000, got {self.beta!r}")
 
     @property
     def title(self) -> str:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from ensemble.errors import DataError, FoldError, RecipeError
+from ensemble.errors import FoldError, RecipeError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -79,7 +79,7 @@ def check_member(args: argparse.Namespace, recipe: Recipe, whole: Dataset) -> Ch
 
     hardware = _hardware(args, recipe)
     n_classes, title = len(whole.class_names), str(args.recipe)
-    runs = dataset_runs(args.runs, whole.name)
+    runs = dataset_runs(args.runs, whole.name, outside=whole.path)
     paths = runs.member(args.recipe.stem if args.name is None else args.name)
     wish = FoldWish(recipe.data.n_folds, recipe.data.fold_seed, recipe.data.holdout, args.folds)
     dataset, planned = preview_folds(runs, whole, wish)
@@ -134,13 +134,11 @@ def _data_path(args: argparse.Namespace, recipe: Recipe) -> Path:
 
 
 def _refuse_cache_in(dataset: Path, cache: Path | None) -> None:
-    from ensemble.runs import check_folder
+    from ensemble.runs import check_folder, check_outside
 
-    if cache is None:
-        return
-    check_folder(cache, "--cache")
-    if cache.resolve().is_relative_to(dataset.resolve()):
-        raise DataError(f"--cache {cache}: it lies in the dataset's folder {dataset}, which is only read. Name another")
+    if cache is not None:
+        check_folder(cache, "--cache")
+        check_outside(cache, dataset, "--cache")
 
 
 def _hardware(args: argparse.Namespace, recipe: Recipe) -> Hardware:

@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ensemble.command import run_command, share_cores, whole_number
+from ensemble.command import count_of_some, run_command, share_cores, whole_number
 from ensemble.errors import EXIT_DONE, EXIT_FAILED
 from ensemble.stopping import stop_signals
 from ensemble.training.flags import duration, positive
@@ -53,9 +53,9 @@ def _add_search_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--space", type=Path, required=True, metavar="FILE", help="YAML: keys with ranges or choices; or basic"
     )
-    parser.add_argument("--trials", type=whole_number, default=50, metavar="N", help="of the whole study (default: 50)")
+    parser.add_argument("--trials", type=count_of_some, default=50, metavar="N", help="of the study (default: 50)")
     parser.add_argument(
-        "--fold", type=whole_number, default=0, metavar="K", help="never seen by the search (default: 0)"
+        "--fold", type=whole_number, default=0, metavar="K", help="the search never sees it (default: 0)"
     )
     parser.add_argument(
         "--storage", metavar="WHERE", help="a journal file, or a database's URL (default: study.journal in its folder)"
@@ -139,7 +139,7 @@ def _rows(args: argparse.Namespace, recipe: Recipe, whole: Dataset) -> tuple[Tri
     from ensemble.runs import dataset_runs
     from ensemble.training.trial import split_rows
 
-    runs = dataset_runs(args.runs, whole.name)
+    runs = dataset_runs(args.runs, whole.name, outside=whole.path)
     wish = FoldWish(recipe.data.n_folds, recipe.data.fold_seed, recipe.data.holdout, None)
     dataset, planned = preview_folds(runs, whole, wish)
     check_holdout_groups(dataset)
@@ -178,6 +178,8 @@ def _study(
     from ensemble.files import sha256_of_bytes
     from ensemble.recipe import recipe_hash
     from ensemble.recipe.space import start_values
+    from ensemble.runs import check_outside
+    from ensemble.search.storage import is_url
     from ensemble.search.study import SharedStudy
     from ensemble.search.trials import StudyWish
 
@@ -191,6 +193,8 @@ def _study(
         "seed": args.seed,
     }
     storage = args.storage or str(folder / "study.journal")
+    if not is_url(storage):
+        check_outside(Path(storage), rows.dataset.path, "--storage")
     wish = StudyWish(
         folder.name,
         storage,

@@ -18,7 +18,7 @@ from ensemble.errors import ArtefactError, DataError, FoldError
 from ensemble.folds import FoldFile, FoldWish, open_folds, read_folds
 from ensemble.predictions import PredictionTable
 from ensemble.run_facts import read_run
-from ensemble.runs import DatasetRuns, FoldPaths, dataset_runs, only_dataset
+from ensemble.runs import DatasetRuns, FoldPaths, check_outside, dataset_runs, only_dataset
 
 _NO_TEMPLATE = "the dataset has no sample submission, so there are no test rows"
 _NO_TEST_TABLES = "the members have no tables of test rows. Train them again with --overwrite"
@@ -84,21 +84,26 @@ class Source:
         return {member.name: member.tables[split] for member in self.members}
 
 
-def open_source(runs: Path, names: Sequence[str] = (), *, data: Path | None = None) -> tuple[Source, DatasetRuns]:
+def open_source(
+    runs: Path, names: Sequence[str] = (), *, data: Path | None = None, writes: Path | None = None
+) -> tuple[Source, DatasetRuns]:
     """Find the dataset, its folds and its members, and join them.
 
     Args:
         runs: The folder that holds ``<dataset>/<member>/``.
         names: The members; none: all finished ones.
         data: The dataset's folder; None: the only one below ``runs``, where its members found it.
+        writes: Where the user wants a result beside those in ``runs``.
 
     Raises:
-        DataError: No dataset or no such member.
+        DataError: No dataset or no such member; or ``writes`` lies in the dataset's folder.
         FoldError: The folds are of another dataset than the folder holds now.
         ArtefactError: A named member is not finished, or a file is damaged.
         AlignmentError: Members do not belong together.
     """
     dataset, paths, folds = _open_dataset(runs, data)
+    if writes is not None:
+        check_outside(writes, dataset.path, "the place for results")
     chosen, skipped = choose_members(paths, names, n_folds=folds.n_folds)
     members = [read_member(member, n_folds=folds.n_folds, content_hash=folds.content_hash) for member in chosen]
     source = join_source(dataset, folds, members=members, skipped=skipped)

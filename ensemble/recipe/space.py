@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from ensemble.recipe.loading import load_recipe
 from ensemble.recipe.schema import Recipe
 from ensemble.yaml_text import describe, flow_text, load_yaml
 
+_MOST = 2**53  # of whole numbers: beyond it Optuna's arithmetic is not exact
 _RANGE = ("low", "high", "log", "step")
 _FORM = "a list of choices, or {low: …, high: …} with log: true or step: … if you like"
 # Which rows are held out is the dataset's, and must be the same for all; which weights are kept, and by what chance, is
@@ -113,14 +115,25 @@ def _range(key: str, value: Mapping[str, Any]) -> Parameter | str:
         return f"expected low < high, got {low} and {high}"
     if log and (value["low"] <= 0 or step is not None):
         return "a logarithmic range starts above 0 and has no step"
-    whole = isinstance(low, int) and isinstance(high, int)
-    if step is not None and (step <= 0 or (whole and step != int(step))):
-        return f"step: expected a number above 0, whole between whole numbers, got {step}"
+    if step is not None and (problem := _wrong_step(value["low"], value["high"], step)):
+        return f"step: {problem}"
     return Parameter(key, (), value["low"], value["high"], bool(log), step)
 
 
+def _wrong_step(low: float, high: float, step: float) -> str:
+    whole = isinstance(low, int) and isinstance(high, int)
+    if step <= 0 or (whole and step != int(step)):
+        return f"expected a number above 0, whole between whole numbers, got {step}"
+    if (Decimal(str(high)) - Decimal(str(low))) % Decimal(str(step)):  # Optuna would leave out the upper end
+        return f"expected high - low to be a whole number of steps, got {step} from {low} to {high}"
+    return ""
+
+
 def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    """Whether it is finite, and a whole one such that Optuna, which counts in 64 bits, can draw it."""
+    if isinstance(value, int):
+        return not isinstance(value, bool) and abs(value) <= _MOST
+    return isinstance(value, float) and math.isfinite(value)
 
 
 def _refused(parameter: Parameter, recipe: Path, overrides: Sequence[str]) -> Iterator[str]:

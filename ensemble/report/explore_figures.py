@@ -177,7 +177,8 @@ def intensity_by_class(findings: Findings) -> tuple[Markup, int]:
                     _curve(axes, pairs[number, value], colour, title)
             axes.set_title(short(findings.class_names[number]), loc="left")
         _grey_axes(grid[0], np.nan_to_num(pairs[chosen].reshape(-1, pairs.shape[-1])))
-        grid[0].legend()
+        if grid[0].get_legend_handles_labels()[1]:  # a class without labels has no curve
+            grid[0].legend()
 
     return draw(paint, size=(_WIDE, 0.4 + 1.7 * lines), label="Grey values of each class"), len(chosen)
 

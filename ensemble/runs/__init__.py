@@ -18,7 +18,7 @@
 """
 
 from ensemble.runs.datasets import DatasetRuns, dataset_runs, only_dataset
-from ensemble.runs.names import check_folder, check_name
+from ensemble.runs.names import check_folder, check_name, check_outside
 from ensemble.runs.paths import SPLITS, BlendPaths, ComparisonPaths, FoldPaths, MemberPaths
 
 __all__ = [
@@ -30,6 +30,7 @@ __all__ = [
     "MemberPaths",
     "check_folder",
     "check_name",
+    "check_outside",
     "dataset_runs",
     "only_dataset",
 ]

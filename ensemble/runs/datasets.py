@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ensemble.errors import DataError
 from ensemble.files import folder_name
-from ensemble.runs.names import RESERVED, check_folder, check_name
+from ensemble.runs.names import RESERVED, check_folder, check_name, check_outside
 from ensemble.runs.paths import BlendPaths, ComparisonPaths, MemberPaths
 
 
@@ -78,13 +78,21 @@ class DatasetRuns:
         return ComparisonPaths(self.folder / "comparison")
 
 
-def dataset_runs(runs: Path, dataset: str) -> DatasetRuns:
+def dataset_runs(runs: Path, dataset: str, *, outside: Path | None = None) -> DatasetRuns:
     """The folder of the dataset called ``dataset`` below ``runs``.
 
+    Args:
+        runs: The folder of all results.
+        dataset: The dataset's name.
+        outside: The dataset's folder, where it is known: no results go there.
+
     Raises:
-        DataError: ``runs`` cannot be a folder, or ``dataset`` no folder's name, whatever its spelling.
+        DataError: ``runs`` cannot be a folder or lies in ``outside``; or ``dataset`` is no folder's name, whatever its
+            spelling.
     """
     check_folder(runs, "--runs")
+    if outside is not None:
+        check_outside(runs, outside, "--runs")
     try:
         return DatasetRuns(runs / check_name(folder_name(dataset), "the dataset name"))
     except DataError as error:

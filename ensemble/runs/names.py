@@ -29,6 +29,19 @@ def check_name(name: str, what: str) -> str:
     return name
 
 
+def check_outside(place: Path, dataset: Path, what: str) -> None:
+    """Refuse a place for results inside the dataset's folder, whose images and tables are looked for there.
+
+    Raises:
+        DataError: It is; ``what`` says which flag named it.
+    """
+    if place.resolve().is_relative_to(dataset.resolve()):
+        raise DataError(
+            f"{what} {place}: expected a place outside the dataset's folder {dataset}, which is only ever read. Give "
+            "another one, or start the command elsewhere"
+        )
+
+
 def check_folder(folder: Path, what: str) -> None:
     """Refuse a place for results that is a file, or lies below one.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import threading
 from contextlib import ExitStack, suppress
 from pathlib import Path
@@ -11,15 +12,23 @@ from typing import TYPE_CHECKING, Any
 
 from ensemble.errors import ArtefactError, DataError
 from ensemble.files import locked, storage_errors
+from ensemble.runs import check_folder
 
 if TYPE_CHECKING:
     import optuna
     from optuna.storages.journal import BaseJournalBackend
 
+_LONGEST_LINE = 1_000_000  # bytes; Optuna's first one has some hundred
+
 
 def is_url(storage: str) -> bool:
     """Whether a storage is a database."""
     return "://" in storage
+
+
+def without_password(storage: str) -> str:
+    """The storage as it may be shown: a URL's password as ``***``."""
+    return re.sub(r"(://[^/@:]*):.*@", r"\1:***@", storage)
 
 
 def open_storage(storage: str) -> optuna.storages.BaseStorage:
@@ -40,17 +49,20 @@ def open_storage(storage: str) -> optuna.storages.BaseStorage:
         try:
             return RDBStorage(storage)
         except Exception as error:  # SQLAlchemy's drivers raise what they like
+            reason = str(error).replace(storage, without_password(storage))
             raise DataError(
-                f"--storage {storage}: the database cannot be opened ({type(error).__name__}: {error}). Expected a "
-                "file's path, or a URL such as sqlite:///study.db or postgresql+psycopg2://user@host/name"
+                f"--storage {without_password(storage)}: the database cannot be opened ({type(error).__name__}: "
+                f"{reason}). Expected a file's path, or a URL such as sqlite:///study.db or "
+                "postgresql+psycopg2://user@host/name"
             ) from error
     path = Path(storage)
+    check_folder(path.parent, "--storage: the folder")
     with storage_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
     _refuse_other_file(path)
     try:
         return JournalStorage(_journal(path))
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, AssertionError) as error:
         raise ArtefactError(
             f"--storage {path}: expected the journal of a study, but it cannot be read ({error}). Move it away"
         ) from error
@@ -60,11 +72,14 @@ def _refuse_other_file(path: Path) -> None:
     """Optuna would append to whatever file there is."""
     if not path.exists():
         return
+    if not path.is_file():
+        what = "a folder" if path.is_dir() else "a pipe or device"
+        raise ArtefactError(f"--storage {path}: expected the journal of a study, got {what}. Give a file's name")
     with path.open("rb") as stream:
-        first = stream.readline()
+        first = stream.readline(_LONGEST_LINE)
     try:
         ours = not first or "op_code" in json.loads(first)
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, RecursionError):
         ours = False
     if not ours:
         raise ArtefactError(f"--storage {path}: expected the journal of a study, got another file. Give another name")

@@ -17,7 +17,7 @@ from ensemble.errors import ArtefactError, EnsembleError, StorageError, Unfinish
 from ensemble.files import locked
 from ensemble.recipe.space import Parameter
 from ensemble.search.owners import OWNER, SEEN, is_gone, signs_of_life, this_process
-from ensemble.search.storage import open_storage
+from ensemble.search.storage import open_storage, without_password
 from ensemble.search.trials import (
     LOST,
     OVERRIDES,
@@ -77,17 +77,15 @@ class SharedStudy:
 
     def _check_facts(self) -> None:
         stored, facts = self._study.user_attrs, {"version": TUNING_VERSION, **self._wish.facts}
+        where = f"{without_password(self._wish.storage)}: study {self._wish.name!r}"
         if _FACTS not in stored:
             if self._study.get_trials(deepcopy=False):
-                raise ArtefactError(
-                    f"{self._wish.storage}: study {self._wish.name!r} was not made by python -m ensemble.tune. Give "
-                    "another --study"
-                )
+                raise ArtefactError(f"{where} was not made by python -m ensemble.tune. Give another --study")
             self._study.set_user_attr(_FACTS, facts)
         elif differing := [name for name, value in facts.items() if stored[_FACTS].get(name) != value]:
             raise ArtefactError(
-                f"{self._wish.storage}: study {self._wish.name!r} was started with another {', '.join(differing)}. "
-                "Give another --study, or go on as it was started"
+                f"{where} was started with another {', '.join(differing)}. Give another --study, or go on as it was "
+                "started"
             )
 
     def work(self, objective: Objective, told: Callable[[TriedTrial], None] = lambda _trial: None) -> None:

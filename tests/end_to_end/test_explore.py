@@ -152,6 +152,7 @@ def test_places_that_are_refused(tmp_path: Path, dataset: Path) -> None:
         (tmp_path / "mine.html", "is there already and is no page of this command"),
         (tmp_path, "expected a file, but this is a folder"),
         (dataset / "look.html", "expected a place outside the dataset's folder"),
+        (tmp_path / "look.png", "expected a name that ends in .html"),
         (tmp_path / "mine.html" / "x.html", "expected a folder, or a place for one"),
     ):
         with pytest.raises(DataError, match=message):

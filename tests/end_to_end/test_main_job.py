@@ -304,7 +304,8 @@ def test_epoch_rows_survive_a_checkpoint() -> None:
         ),
         (["--fold", "0", "--set", "model.pretrained=nowhere.pth"], "nowhere.pth is no file"),
         (["--fold", "0", "--folds", "nowhere.csv"], "nowhere.csv"),
-        (["--fold", "0", "--cache", "{dataset}/cache"], "lies in the dataset's folder .*, which is only read"),
+        (["--fold", "0", "--cache", "{dataset}/cache"], "outside the dataset's folder .*, which is only ever read"),
+        (["--fold", "0", "--runs", "{dataset}/runs"], "--runs .*: expected a place outside the dataset's folder"),
         (["--fold", "0", "--cache", "{dataset}/train_labels.csv"], "--cache .*: expected a folder, .* is a file"),
     ],
 )

@@ -295,6 +295,10 @@ def test_no_foreign_file_is_overwritten(world: World) -> None:
         world.blend("--submission", str(world.dataset.path))
     with pytest.raises(DataError, match=r"the submission's folder .*train_labels.csv: expected a folder"):
         world.blend("--submission", str(labels / "x.csv"))
+    with pytest.raises(DataError, match="expected a place outside the dataset's folder"):
+        world.blend("--submission", str(world.dataset.path / "new.csv"))
+    with pytest.raises(DataError, match=r"expected a beta from 0\.001 to 1000"):
+        world.blend("--metric", "macro_fbeta", "--beta", "1e308")
 
 
 def test_nothing_old_lies_beside_a_blend(world: World) -> None:

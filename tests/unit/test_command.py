@@ -1,4 +1,5 @@
 import argparse
+import errno
 import os
 import signal
 import sys
@@ -6,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 import pytest
 
-from ensemble.command import run_command, share_cores, whole_number
+from ensemble.command import count_of_some, run_command, share_cores, whole_number
 from ensemble.errors import DataError, EnsembleError
 
 
@@ -15,6 +16,9 @@ def keep_signal_handler() -> Iterator[None]:
     before = signal.getsignal(signal.SIGTERM)
     yield
     signal.signal(signal.SIGTERM, before)
+
+
+_TOO_LONG = "the name is too long. Most disks take 255 bytes for a name, and 4,095 for a path: choose a shorter one"
 
 
 def raising(error: BaseException):  # type: ignore[no-untyped-def]
@@ -29,6 +33,12 @@ def raising(error: BaseException):  # type: ignore[no-untyped-def]
     [
         (DataError("no labels"), 2, "error: no labels\n"),
         (EnsembleError("failed"), 1, "error: failed\n"),
+        (OSError(errno.ENAMETOOLONG, "File name too long", "n"), 2, f"error: n: {_TOO_LONG}\n"),
+        (
+            MemoryError("Unable to allocate 9 TiB"),
+            1,
+            "error: there is too little memory (Unable to allocate 9 TiB). Make some free\n",
+        ),
         (OSError(28, "No space left on device", "runs/x"), 1, "error: runs/x: No space left on device\n"),
     ],
 )
@@ -52,7 +62,10 @@ def test_an_interruption_is_unfinished_not_failed(how: str, capsys: pytest.Captu
 
 
 def test_whole_numbers_of_flags() -> None:
-    assert whole_number("007") == 7
+    assert whole_number("007") == count_of_some("7") == 7
+    for text in ("0", "00", "-1", "x", "²"):
+        with pytest.raises(argparse.ArgumentTypeError, match="expected a whole number of at least 1"):
+            count_of_some(text)
     for text in ("-1", "1.5", "", "x", "²", "٣"):
         with pytest.raises(argparse.ArgumentTypeError, match="expected a whole number of at least 0"):
             whole_number(text)

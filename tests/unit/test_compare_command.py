@@ -160,11 +160,15 @@ def test_an_edited_run_is_refused(world: World) -> None:
 
 
 def test_flags_are_checked_before_anything_is_read(world: World) -> None:
-    with pytest.raises(DataError, match="--resamples 0: expected 1 or more"):
+    with pytest.raises(DataError, match="--resamples 0: expected 1 to 100000"):
         world.compare("--resamples", "0")
     Path("file").touch()
+    with pytest.raises(DataError, match="--resamples 100001: expected 1 to 100000"):
+        world.compare("--resamples", "100001")
     with pytest.raises(DataError, match="--out file: expected a folder"):
         world.compare("--out", "file")
+    with pytest.raises(DataError, match="expected a place outside the dataset's folder"):
+        world.compare("--out", str(world.dataset.path / "tables"))
     Path("comparison.csv").write_text("mine")
     with pytest.raises(DataError, match=r"which no comparison of ours wrote"):
         world.compare("--out", ".")

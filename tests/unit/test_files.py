@@ -1,3 +1,4 @@
+import os
 import resource
 import subprocess
 import sys
@@ -152,6 +153,17 @@ def test_a_second_process_is_refused_and_then_let_in(tmp_path: Path) -> None:
     with locked(tmp_path / ".lock"):
         assert "is in use by another process" in ask()
     assert ask() == "got it\n"
+
+
+def test_pipes_and_brackets_without_end_are_refused_not_waited_for(tmp_path: Path) -> None:
+    pipe, deep = tmp_path / "pipe.json", tmp_path / "deep.json"
+    os.mkfifo(pipe)
+    deep.write_text("[" * 100_000)
+    for read in (read_json, sha256_of_file):
+        with pytest.raises(ArtefactError, match="expected a file, got a pipe or device"):
+            read(pipe)
+    with pytest.raises(ArtefactError, match="expected a JSON file, but it cannot be read"):
+        read_json(deep)
 
 
 def test_files_that_belong_together_are_all_new_or_all_as_they_were(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ import pytest
 from ensemble.errors import ArtefactError, DataError, TrainingDiverged, Unfinished
 from ensemble.recipe.space import Parameter
 from ensemble.search.owners import is_gone, this_process
-from ensemble.search.storage import open_storage
+from ensemble.search.storage import open_storage, without_password
 from ensemble.search.study import SharedStudy
 from ensemble.search.trials import StudyWish, Trial
 
@@ -159,6 +159,21 @@ def test_storages_that_cannot_be_used_are_refused(tmp_path: Path) -> None:
     (tmp_path / "x.journal").write_text("no journal\n")
     with pytest.raises(ArtefactError, match="expected the journal of a study, got another file"):
         open_storage(str(tmp_path / "x.journal"))
+    (tmp_path / "other.journal").write_text('{"op_code": 99}\nno journal\n')
+    with pytest.raises(ArtefactError, match="expected the journal of a study, but it cannot be read"):
+        open_storage(str(tmp_path / "other.journal"))
+    with pytest.raises(ArtefactError, match="expected the journal of a study, got a folder"):
+        open_storage(str(tmp_path))
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(ArtefactError, match="got a pipe or device"):
+        open_storage(str(tmp_path / "pipe"))
+
+
+def test_a_databases_password_is_not_shown() -> None:
+    with pytest.raises(DataError, match=r"nosuch://me:\*\*\*@host/db") as caught:
+        open_storage("nosuch://me:geh@im@host/db")
+    assert "geh" not in str(caught.value)
+    assert without_password("sqlite:///a/b:c.db") == "sqlite:///a/b:c.db"
 
 
 def test_owners_are_known_by_their_process_or_by_their_silence() -> None:
