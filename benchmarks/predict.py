@@ -55,8 +55,9 @@ def measure(folder: Path, blend: Path, n_images: int) -> dict[str, float]:
         (images / f"{number:07}.png").hardlink_to(sources[number % len(sources)])
     code = "import resource, sys; from ensemble.predict import main; code = main(sys.argv[1:]); "
     code += "print('peak', resource.getrusage(resource.RUSAGE_SELF).ru_maxrss); sys.exit(code)"
+    out = folder / f"out_{n_images}.csv"
     started = time.perf_counter()
-    command = [sys.executable, "-c", code, str(images), "--blend", str(blend), "--out", str(folder / "out.csv")]
+    command = [sys.executable, "-c", code, str(images), "--blend", str(blend), "--out", str(out)]
     ran = subprocess.run(command, check=True, capture_output=True, text=True)
     seconds = time.perf_counter() - started
     speed = [line for line in ran.stdout.splitlines() if f"of {n_images:,} images" in line][-1]
