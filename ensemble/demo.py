@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from ensemble.data.phantoms.plan import PhantomSize
     from ensemble.data.phantoms.writing import PhantomDataset
 
+_MOST_IMAGES = 1_000_000
+
 _EXAMPLES = """examples:
   python -m ensemble.demo data/demo                    2,000 train, 500 val, 500 test images of 64 px, in seconds
   python -m ensemble.demo data/origin --size origin    12,000/3,000/5,000 images of 224 px, in minutes
@@ -48,7 +50,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--seed", type=whole_number, default=0, metavar="N", help="of everything (default: 0)")
     parser.add_argument("--workers", type=int, metavar="N", help="threads that draw (default: one for each processor)")
-    parser.add_argument("--overwrite", action="store_true", help="replace what DIR holds")
+    parser.add_argument("--overwrite", action="store_true", help="replace what DIR holds, and FILE.png")
     parser.add_argument("--sheet", type=Path, metavar="FILE.png", help="write one picture of many slices as well")
     return parser
 
@@ -64,10 +66,17 @@ def main(argv: Sequence[str]) -> int:
     if args.folder is not None:
         _draw_dataset(args)
     if args.sheet is not None:
-        from ensemble.data.phantoms.sheet import write_sheet
-
-        print(f"contact sheet: {write_sheet(args.sheet, seed=args.seed)}")
+        _draw_sheet(args)
     return EXIT_DONE
+
+
+def _draw_sheet(args: argparse.Namespace) -> None:
+    from ensemble.data.phantoms.sheet import write_sheet
+
+    if args.sheet.is_file() and not args.overwrite:
+        print(f"contact sheet: {args.sheet} is there already and was kept; --overwrite replaces it")
+        return
+    print(f"contact sheet: {write_sheet(args.sheet, seed=args.seed)}")
 
 
 def _draw_dataset(args: argparse.Namespace) -> None:
@@ -90,8 +99,8 @@ def _wanted_size(name: str, n_images: int | None) -> PhantomSize:
     named = SIZES[name]
     if n_images is None:
         return named
-    if n_images < 4:
-        raise DataError(f"--images: expected at least 4 training images, got {n_images}")
+    if not 4 <= n_images <= _MOST_IMAGES:
+        raise DataError(f"--images: expected 4 to {_MOST_IMAGES:,} training images, got {n_images:,}")
     return PhantomSize(train=n_images, holdout=n_images // 4, test=n_images // 4, pixels=named.pixels)
 
 

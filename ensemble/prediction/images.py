@@ -86,6 +86,8 @@ def find_images(
             f"{images}: expected a folder, an image ({' '.join(IMAGE_ENDINGS)}), a table ({' '.join(_TABLES)}) or a "
             "MedMNIST file (.npz)"
         )
+    if not images.is_file():
+        raise DataError(f"{images}: expected an image, got a pipe or device")
     return ImageList((ImageFile(images.name, images),), plain_template(np.array([images.name]), class_names))
 
 
@@ -107,10 +109,27 @@ def _of_folder(folder: Path, class_names: tuple[str, ...]) -> ImageList:
             f"{folder}: expected images ({' '.join(IMAGE_ENDINGS)}) in this folder or below, found none among "
             f"{many(others, 'file')}"
         )
-    files = tuple(ImageFile(path.relative_to(folder).as_posix(), path) for path in found)
+    files = tuple(_of_path(path, folder) for path in found)
+    if all(file.path is None for file in files):
+        raise DataError(
+            f"{folder}: none of its {many(len(files), 'image')} can be read: {files[0].image_id}: {files[0].problem}"
+        )
     remarks = (f"{many(others, 'file')} below {folder} not named as images: passed over",) if others else ()
     form = plain_template(np.array([file.image_id for file in files]), class_names)
     return ImageList(files, form, remarks)
+
+
+def _of_path(path: Path, folder: Path) -> ImageFile:
+    """An image below ``folder``, if it is a file that lies there and whose name can be written into a table."""
+    name = path.relative_to(folder).as_posix()
+    image_id = os.fsencode(name).decode("utf-8", "backslashreplace")
+    if image_id != name:
+        return ImageFile(image_id, None, "expected a file's name in UTF-8: rename it")
+    if not path.is_file():
+        return ImageFile(image_id, None, "expected a file, got a pipe, a device or a link that leads nowhere")
+    if path.is_symlink() and not path.resolve().is_relative_to(folder.resolve()):
+        return ImageFile(image_id, None, "a link leads out of the image folder")
+    return ImageFile(image_id, path)
 
 
 def _files_below(folder: Path) -> Iterator[Path]:

@@ -48,10 +48,17 @@ def test_a_sheet_alone_is_enough(tmp_path: Path, capsys: pytest.CaptureFixture[s
     assert (tmp_path / "sheet.png").stat().st_size < 200_000
 
 
+def test_a_picture_that_is_there_is_not_replaced_unasked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "mine.png").write_text("mine")
+    assert main(["--sheet", str(tmp_path / "mine.png")]) == 0
+    assert "is there already and was kept; --overwrite replaces it" in capsys.readouterr().out
+    assert (tmp_path / "mine.png").read_text() == "mine"
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--images", "3"], "error: --images: expected at least 4 training images, got 3"),
+        (["--images", "3"], "error: --images: expected 4 to 1,000,000 training images, got 3"),
         (["--workers", "0"], "error: --workers: expected at least 1, got 0"),
     ],
 )
