@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ensemble.blending import Combination, MeanOfLogits, WeightedMean, uniform_weights
 from ensemble.blending.stored_ranks import read_ranks
-from ensemble.errors import ArtefactError
+from ensemble.errors import ArtefactError, quoted
 from ensemble.evaluation.chain import FittedChain
 from ensemble.files import read_json
 from ensemble.runs import BlendPaths
@@ -21,6 +21,7 @@ from ensemble.thresholds.decider import ExpectedF1
 from ensemble.versions import check_version
 
 BLEND_VERSION = 1
+_HIGHEST = np.nextafter(1.0, 2.0)  # above every probability: nothing is called
 
 
 @dataclass(frozen=True)
@@ -149,8 +150,14 @@ def _decider(content: Mapping[str, Any], class_names: Sequence[str]) -> Decider:
     thresholds = content["thresholds"] if content["test_thresholds"] is None else content["test_thresholds"]
     exclusive = decides["exclusive"]
     rules = LabelRules(bool(decides["at_least_one"]), None if exclusive is None else class_names.index(exclusive))
-    limits = np.array([thresholds[name] for name in class_names], dtype=np.float64)
+    limits = np.array([_threshold(name, thresholds[name]) for name in class_names], dtype=np.float64)
     return Decider(limits, rules, _expected(decides["expected_f1"], class_names))
+
+
+def _threshold(name: str, value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= _HIGHEST:
+        raise ValueError(f"expected a threshold from 0 to 1 for {quoted(name)}, got {value!r}")
+    return float(value)
 
 
 def _expected(knots: Mapping[str, Any] | None, class_names: Sequence[str]) -> ExpectedF1 | None:

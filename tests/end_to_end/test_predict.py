@@ -203,6 +203,11 @@ def test_blends_that_cannot_predict_are_refused(world: Path, tmp_path: Path) -> 
     write_json(tmp_path / "blend.json", {**foreign, "models": None})
     with pytest.raises(ArtefactError, match="a blend of tables from anywhere"):
         predict.main([str(images), "--blend", str(tmp_path)])
+    for wrong in (-5, 1.5, True, None, "0.5"):
+        name, *_ = foreign["thresholds"]
+        write_json(tmp_path / "blend.json", {**foreign, "thresholds": {**foreign["thresholds"], name: wrong}})
+        with pytest.raises(ArtefactError, match=rf"expected a threshold from 0 to 1 for '{name}', got"):
+            predict.main([str(images), "--blend", str(tmp_path)])
     write_json(tmp_path / "blend.json", {"version": 1, "models": {}})
     with pytest.raises(ArtefactError, match="it is damaged"):
         predict.main([str(images), "--blend", str(tmp_path)])
