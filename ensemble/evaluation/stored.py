@@ -150,8 +150,11 @@ def _decider(content: Mapping[str, Any], class_names: Sequence[str]) -> Decider:
     thresholds = content["thresholds"] if content["test_thresholds"] is None else content["test_thresholds"]
     exclusive = decides["exclusive"]
     rules = LabelRules(bool(decides["at_least_one"]), None if exclusive is None else class_names.index(exclusive))
+    expected = _expected(decides["expected_f1"], class_names)
+    if expected is not None:  # image by image: there are no thresholds
+        return Decider(np.full(len(class_names), np.nan), rules, expected)
     limits = np.array([_threshold(name, thresholds[name]) for name in class_names], dtype=np.float64)
-    return Decider(limits, rules, _expected(decides["expected_f1"], class_names))
+    return Decider(limits, rules, None)
 
 
 def _threshold(name: str, value: object) -> float:
