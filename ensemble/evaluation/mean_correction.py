@@ -86,6 +86,9 @@ def _select(count: float, threshold: float, ascending: NDArray[np.float64]) -> f
     ranked = RankedClass(ascending, nothing, np.arange(len(ascending)))
     if abs(ranked.selected(threshold) - count) <= 0.5:
         return threshold
-    if count < 0.5:
+    # Equal scores are selected together: not every number of them can be.
+    possible = np.append(len(ascending) - np.searchsorted(ascending, np.unique(ascending)), 0)
+    nearest = possible[np.abs(possible - count).argmin()]
+    if nearest == 0:
         return float(np.nextafter(ascending[-1], np.inf))
-    return ranked.threshold_selecting(count)
+    return ranked.threshold_selecting(float(nearest))
