@@ -99,17 +99,6 @@ def whole_number(text: str) -> int:
     return int(text)
 
 
-def count_of_some(text: str) -> int:
-    """Likewise, of a flag that takes 1, 2, 3 and so on.
-
-    Raises:
-        argparse.ArgumentTypeError: It is no such number.
-    """
-    if not (text.isascii() and text.isdecimal() and int(text)):
-        raise argparse.ArgumentTypeError(f"expected a whole number of at least 1, got {text!r}")
-    return int(text)
-
-
 def _interrupt(_signal: int, _frame: FrameType | None) -> None:
     raise KeyboardInterrupt
 

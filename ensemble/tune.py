@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ensemble.command import count_of_some, run_command, share_cores, whole_number
+from ensemble.command import run_command, share_cores, whole_number
 from ensemble.errors import EXIT_DONE, EXIT_FAILED
 from ensemble.stopping import stop_signals
 from ensemble.training.flags import duration, positive
@@ -53,7 +53,7 @@ def _add_search_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--space", type=Path, required=True, metavar="FILE", help="YAML: keys with ranges or choices; or basic"
     )
-    parser.add_argument("--trials", type=count_of_some, default=50, metavar="N", help="of the study (default: 50)")
+    parser.add_argument("--trials", type=positive, default=50, metavar="N", help="of the study (default: 50)")
     parser.add_argument(
         "--fold", type=whole_number, default=0, metavar="K", help="the search never sees it (default: 0)"
     )

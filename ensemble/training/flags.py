@@ -96,10 +96,9 @@ def positive(text: str) -> int:
     Raises:
         argparse.ArgumentTypeError: It is no such number.
     """
-    number = whole_number(text)
-    if number == 0:
-        raise argparse.ArgumentTypeError("expected at least 1, got 0")
-    return number
+    if not (text.isascii() and text.isdecimal() and int(text)):
+        raise argparse.ArgumentTypeError(f"expected a whole number of at least 1, got {text!r}")
+    return int(text)
 
 
 def duration(text: str) -> int:

@@ -7,8 +7,9 @@ from collections.abc import Iterator, Sequence
 
 import pytest
 
-from ensemble.command import count_of_some, run_command, share_cores, whole_number
+from ensemble.command import run_command, share_cores, whole_number
 from ensemble.errors import DataError, EnsembleError
+from ensemble.training.flags import positive
 
 
 @pytest.fixture(autouse=True)
@@ -62,10 +63,10 @@ def test_an_interruption_is_unfinished_not_failed(how: str, capsys: pytest.Captu
 
 
 def test_whole_numbers_of_flags() -> None:
-    assert whole_number("007") == count_of_some("7") == 7
+    assert whole_number("007") == positive("7") == 7
     for text in ("0", "00", "-1", "x", "²"):
         with pytest.raises(argparse.ArgumentTypeError, match="expected a whole number of at least 1"):
-            count_of_some(text)
+            positive(text)
     for text in ("-1", "1.5", "", "x", "²", "٣"):
         with pytest.raises(argparse.ArgumentTypeError, match="expected a whole number of at least 0"):
             whole_number(text)
