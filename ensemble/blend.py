@@ -78,6 +78,8 @@ def _wishes(args: argparse.Namespace) -> BlendWishes:
 def _blend(args: argparse.Namespace) -> int:
     from ensemble.blending import open_source
     from ensemble.evaluation import score_blend
+    from ensemble.files import locked, remove_leftovers
+    from ensemble.files_together import written_together
     from ensemble.report.artefacts import write_blend, write_submission_files
     from ensemble.report.console import open_console
     from ensemble.report.submission_place import refuse_other_dataset, submission_place
@@ -90,9 +92,12 @@ def _blend(args: argparse.Namespace) -> int:
     source, runs = open_source(args.runs or Path("runs"), args.members, data=args.data, writes=submission)
     refuse_other_dataset(submission, source.name)
     paths = runs.blend(name)
-    card = score_blend(source, wishes, paths=paths)
-    write_blend(paths, source=source, card=card)
-    refusal = write_submission_files(submission, source=source, card=card)
+    with locked(paths.lock):
+        remove_leftovers(paths.folder)
+        with written_together():
+            card = score_blend(source, wishes, paths=paths)
+            write_blend(paths, source=source, card=card)
+        refusal = write_submission_files(submission, source=source, card=card)
     print_report(card.result, open_console(), card.curves)
     _say_where(paths, submission=submission, refusal=refusal)
     return EXIT_DONE
@@ -101,7 +106,8 @@ def _blend(args: argparse.Namespace) -> int:
 def _blend_tables(args: argparse.Namespace) -> int:
     from ensemble.blending import TableFiles, TableOptions, source_of_tables
     from ensemble.evaluation import score_blend
-    from ensemble.files import locked
+    from ensemble.files import locked, remove_leftovers
+    from ensemble.files_together import written_together
     from ensemble.report.console import open_console
     from ensemble.report.out_folder import open_out_folder, write_out_folder
     from ensemble.report.terminal import print_report
@@ -113,7 +119,8 @@ def _blend_tables(args: argparse.Namespace) -> int:
     inputs = [path for name, path in {"oof": args.oof, **given}.items() if path is not None and name != "folds"]
     paths = open_out_folder(args.out, inputs=inputs)
     source = source_of_tables(files, options)
-    with locked(paths.lock):
+    with locked(paths.lock), written_together():
+        remove_leftovers(paths.folder)
         card = score_blend(source, wishes, paths=paths)
         refusal = write_out_folder(paths, source=source, card=card, folds=args.folds)
     print_report(card.result, open_console(), card.curves)

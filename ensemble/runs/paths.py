@@ -119,7 +119,7 @@ class BlendPaths:
 
     @property
     def lock(self) -> Path:
-        """Held while a blend of tables from anywhere is written; marks the folder as ours."""
+        """Held while the blend is made; marks a folder of a blend of tables from anywhere as ours."""
         return self.folder / ".lock"
 
     def journal(self, study: str) -> Path:

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
-from uuid import uuid4
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ensemble.files import storage_errors
+from ensemble.files import atomic_write, storage_errors
 
 if TYPE_CHECKING:
     import optuna
@@ -122,21 +122,18 @@ class _Search:
 
 
 def _keep(storage: optuna.storages.BaseStorage, study_name: str, journal: Path) -> None:
-    """Copy the finished study into a journal file, whole or not at all."""
+    """Copy the finished study into a journal file: within ``written_together``, with the other files."""
     import optuna  # noqa: PLC0415
     from optuna.storages import JournalStorage  # noqa: PLC0415
     from optuna.storages.journal import JournalFileBackend  # noqa: PLC0415
 
-    temporary = journal.with_name(f".{journal.name}.{uuid4().hex}.tmp")
-    try:
-        with storage_errors(journal):
-            journal.parent.mkdir(parents=True, exist_ok=True)
-            kept = JournalStorage(JournalFileBackend(str(temporary)))
-            optuna.copy_study(from_study_name=study_name, from_storage=storage, to_storage=kept)
-            temporary.replace(journal)
-    finally:
-        with suppress(OSError):
-            temporary.unlink(missing_ok=True)
+    with TemporaryDirectory() as folder, storage_errors(journal):
+        copy = Path(folder) / journal.name
+        kept = JournalStorage(JournalFileBackend(str(copy)))
+        optuna.copy_study(from_study_name=study_name, from_storage=storage, to_storage=kept)
+        content = copy.read_bytes()
+    with atomic_write(journal) as stream:
+        stream.write(content)
 
 
 @contextmanager

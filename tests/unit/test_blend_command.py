@@ -21,7 +21,7 @@ from ensemble.blending import COMBINATIONS
 from ensemble.dataset import Dataset, read_dataset
 from ensemble.errors import AlignmentError, ArtefactError, DataError, FoldError
 from ensemble.evaluation import AUTO
-from ensemble.files import sha256_of_file, write_json, write_text
+from ensemble.files import locked, sha256_of_file, write_json, write_text
 from ensemble.folds import FoldFile, FoldWish, open_folds
 from ensemble.metrics import macro_f1
 from ensemble.predictions import (
@@ -306,8 +306,10 @@ def test_nothing_old_lies_beside_a_blend(world: World) -> None:
     world.blend("--trials", "1")
     assert paths.table("test").exists()
     world.runs.member("one").table("test").unlink()
+    (paths.folder / ".oof.parquet.0123.tmp").write_text("of a blend that was killed")
     world.blend("one")
     assert sorted(path.name for path in paths.folder.iterdir()) == [
+        ".lock",
         "blend.json",
         "holdout.parquet",
         "oof.parquet",
@@ -355,17 +357,27 @@ def test_the_report_holds_everything_itself(world: World) -> None:
 
 
 def test_an_earlier_blend_outlives_a_failure_as_a_whole(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    world.blend()
+    world.blend("--trials", "2")
     paths = world.runs.blend("blend")
-    before = {path.name: path.read_bytes() for path in paths.folder.iterdir() if path.suffix != ".journal"}
+    before = {path.name: path.read_bytes() for path in paths.folder.iterdir()}
+    assert paths.journal("cold").name in before
 
     def fail(*_: object, **__: object) -> None:
         raise DataError("stopped")
 
     monkeypatch.setattr("ensemble.report.artefacts.write_predictions", fail)
     with pytest.raises(DataError, match="stopped"):
-        world.blend()
-    assert {path.name: path.read_bytes() for path in paths.folder.iterdir() if path.suffix != ".journal"} == before
+        world.blend("--trials", "3", "--combine", "optuna")
+    assert {path.name: path.read_bytes() for path in paths.folder.iterdir()} == before
+
+
+def test_two_of_one_name_at_once_are_refused(world: World) -> None:
+    words = ["--runs", str(world.folder / "runs"), "--submission", str(world.folder / "sent.csv")]
+    script = f"import sys; from ensemble import blend; blend.main({words!r})"
+    with locked(world.runs.blend("blend").lock):
+        done = subprocess.run([sys.executable, "-c", script], check=False, capture_output=True, text=True)
+    assert "blend is in use by another process" in done.stderr
+    assert not (world.folder / "sent.csv").exists()
 
 
 def test_rules_on_labels_can_be_asked_for(world: World, capsys: pytest.CaptureFixture[str]) -> None:
