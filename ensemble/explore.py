@@ -145,7 +145,7 @@ def _look(args: argparse.Namespace, dataset: Dataset, runs: DatasetRuns, console
 
 
 def _folds(args: argparse.Namespace, dataset: Dataset, runs: DatasetRuns) -> tuple[Dataset, Folds]:
-    """The dataset as it is divided and its folds; where there can be none, why. An unfit ``--folds`` is refused."""
+    """The dataset as it is divided and its folds; where there can be none, why. ``--folds`` and ``--check`` refuse."""
     from ensemble.data.audit.story import Folds
     from ensemble.errors import ArtefactError, FoldError
     from ensemble.folds import FoldWish, preview_folds
@@ -153,7 +153,7 @@ def _folds(args: argparse.Namespace, dataset: Dataset, runs: DatasetRuns) -> tup
     try:
         divided, folds = preview_folds(runs, dataset, FoldWish(file=args.folds))
     except (FoldError, ArtefactError) as error:
-        if args.folds is not None:
+        if args.folds is not None or args.check:
             raise
         return dataset, Folds(None, "none", f"no folds are shown: {error}")
     made = f"{folds.n_folds} folds of {runs.folds_csv}" if folds.sha256 else _would_be(folds.n_folds, folds.fold_seed)

@@ -211,7 +211,7 @@ def _refuse_full_disk(part: Path, layout: Layout) -> None:
     free, needed = shutil.disk_usage(part).free, layout.size - there
     if free < needed:
         raise ArtefactError(
-            f"{part.parent}: the decoded images need {needed / 2**20:,.0f} MiB, {free / 2**20:,.0f} are free. "
+            f"{part.parent}: the decoded images need {needed / 2**20:,.1f} MiB, {free / 2**20:,.1f} are free. "
             "Make room, or name another place by --cache DIR"
         )
 

@@ -174,7 +174,7 @@ def _refuse_full_disk(folder: Path, needed: int) -> None:
     free = shutil.disk_usage(folder).free
     if free < needed:
         raise StorageError(
-            f"{folder}: the images unpack to {needed / 2**20:,.0f} MiB, {free / 2**20:,.0f} are free. Make room, or "
+            f"{folder}: the images unpack to {needed / 2**20:,.1f} MiB, {free / 2**20:,.1f} are free. Make room, or "
             "name another place by --runs DIR"
         )
 

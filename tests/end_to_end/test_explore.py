@@ -12,7 +12,7 @@ import pytest
 
 from ensemble import demo
 from ensemble.dataset import read_dataset
-from ensemble.errors import DataError
+from ensemble.errors import DataError, FoldError
 from ensemble.explore import main
 from ensemble.folds import FoldWish, open_folds
 from ensemble.runs import dataset_runs
@@ -65,6 +65,17 @@ def test_folds_that_stand_are_shown(tmp_path: Path, dataset: Path, capsys: pytes
     said = " ".join(capsys.readouterr().out.split())
     assert "caution folds: no folds are shown:" in said
     assert "was changed after it was written" in said
+    with pytest.raises(FoldError, match="was changed after it was written"):
+        main([str(dataset), "--check", "--runs", str(tmp_path)])
+
+
+def test_check_refuses_folds_that_cannot_be_made(tmp_path: Path, dataset: Path) -> None:
+    folder = tmp_path / "phantoms"
+    shutil.copytree(dataset, folder)
+    settings = folder / "dataset.yaml"
+    settings.write_text(settings.read_text().replace("n_folds: 3", "n_folds: 61"))
+    with pytest.raises(FoldError, match="n_folds is 61, but there are only"):
+        main([str(folder), "--check", "--runs", str(tmp_path / "runs")])
 
 
 def test_check_looks_and_writes_nothing(tmp_path: Path, dataset: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 import torch
 from torch import nn
 
 from ensemble.errors import RecipeError
+from ensemble.models.small_maps import multiply_small_maps
 from ensemble.recipe import DataSettings, ModelSettings, Recipe, TrainingSettings
 from ensemble.training import compiled
 from ensemble.training.checks import check_recipe
@@ -21,10 +24,21 @@ def traced(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(compiled, "_BACKEND", "aot_eager")
 
 
+def plain() -> nn.Module:
+    return nn.Sequential(nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2), nn.ReLU(), nn.Flatten(), nn.Linear(2 * 36, 2))
+
+
+def with_small_maps() -> nn.Module:
+    """Its second convolution sees 2 x 2 positions."""
+    first, second = nn.Conv2d(1, 256, 4, stride=4), nn.Conv2d(256, 256, 3, padding=1)
+    return multiply_small_maps(nn.Sequential(first, second, nn.Flatten(), nn.Linear(4 * 256, 2)))
+
+
 @pytest.mark.usefixtures("traced")
-def test_gradients_are_those_of_the_model_itself() -> None:
+@pytest.mark.parametrize("network", [plain, with_small_maps])
+def test_gradients_are_those_of_the_model_itself(network: Callable[[], nn.Module]) -> None:
     torch.manual_seed(0)
-    model = nn.Sequential(nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2), nn.ReLU(), nn.Flatten(), nn.Linear(2 * 36, 2))
+    model = network()
     images = torch.randn(3, 1, 8, 8)
     found = []
     for forward in (model, compile_forward(model)):
