@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 from ensemble.command import run_command, share_cores, whole_number
 from ensemble.errors import (
-    EXIT_BAD_INPUT,
     EXIT_DONE,
     EXIT_FAILED,
     EnsembleError,
@@ -81,13 +80,9 @@ def main(argv: Sequence[str]) -> int:
     parser = build_parser()
     args = parser.parse_args(argv)
     if twice := sorted({path.stem for path in args.recipes if [one.stem for one in args.recipes].count(path.stem) > 1}):
-        parser.print_usage(sys.stderr)
-        sys.stderr.write(f"error: two recipes are called {twice[0]}: members are named by their recipe's file\n")
-        return EXIT_BAD_INPUT
+        parser.error(f"two recipes are called {twice[0]}: members are named by their recipe's file")
     if args.address is not None and args.engine != "ray":
-        parser.print_usage(sys.stderr)
-        sys.stderr.write("error: --address is that of a Ray cluster: give --engine ray, too\n")
-        return EXIT_BAD_INPUT
+        parser.error("--address is that of a Ray cluster: give --engine ray, too")
     share_cores()  # before anything imports torch
     from ensemble.scheduling.engine import choose_engine
 
@@ -99,6 +94,7 @@ def main(argv: Sequence[str]) -> int:
 def _run(args: argparse.Namespace, stop: StopRequest, engine: Engine) -> int:
     from ensemble.report.console import open_console
     from ensemble.report.run_view import print_plan
+    from ensemble.scheduling.order import longest_first
 
     console = open_console(soft_wrap=True)
     checked = _check_all(args)
@@ -110,6 +106,8 @@ def _run(args: argparse.Namespace, stop: StopRequest, engine: Engine) -> int:
     if args.dry_run:
         return EXIT_DONE
     members = _prepare_all(args, checked, room, console)
+    recipes = {name: one.recipe for name, one in checked.items()}
+    planned = longest_first(planned, recipes, n_classes=len(members[0].dataset.class_names))
     outcomes = _train(planned, room, stop, console, engine)
     if failed := [outcome for outcome in outcomes if not outcome.done and not outcome.unfinished]:
         return _report_failures(failed, console)

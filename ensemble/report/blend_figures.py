@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy.special import expit, logit
 
 from ensemble.curves import ClassCurve
-from ensemble.report.figures import COLOURS, draw, grouped_bars, heat_map
+from ensemble.report.figures import COLOURS, draw, grouped_bars, heat_map, longest, stand_upright
 from ensemble.report.html import INK
 from ensemble.results import BlendResult
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 MOST_NUMBERS = 16
 """So many columns of a matrix get numbers in their cells."""
 _WIDE = 10.6
+_INCHES_A_CHARACTER, _ROOM = 0.08, 0.9
 _NICE = (1e-6, 1e-5, 1e-4, 3e-4, 0.001, 0.003, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99)
 _NICE_ABOVE = (0.997, 0.999, 0.9999, 0.99999, 0.999999)
 _MOST_TICKS = 7
@@ -164,6 +165,8 @@ def _matrix(
     size: tuple[float, float],
     label: str,
 ) -> Markup:
+    size = (size[0] + _beyond(rows), size[1] + (_beyond(columns) if stand_upright(columns) else 0.0))
+
     def paint(figure: Figure) -> None:
         axes = figure.subplots()
         heat_map(axes, shares, rows=rows, columns=columns, texts=texts)
@@ -171,6 +174,11 @@ def _matrix(
         axes.tick_params(axis="x", labelsize=float(np.clip(500 / len(columns), 6, 9.5)))
 
     return draw(paint, size=size, label=label)
+
+
+def _beyond(names: Sequence[str]) -> float:
+    """Inches that names take beyond the room that a figure has for common ones."""
+    return max(0.0, _INCHES_A_CHARACTER * longest(names) - _ROOM)
 
 
 def rate_figure(result: BlendResult, names: Sequence[str]) -> Markup:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 COLOURS = ("#2f86a8", "#d4872b", "#6f9a4b", "#a35a9c", "#8a8f98", "#c0564f")
 """Told apart on light and on dark paper."""
 LONGEST_NAME = 26
+_MOST_LEVEL, _LONGEST_LEVEL = 6, 12  # names below a matrix that are written level, and their characters
 
 _STYLE: dict[str, Any] = {
     "svg.fonttype": "none",  # text stays text
@@ -139,11 +140,22 @@ def heat_map(
     name_rows(axes, rows)
     axes.tick_params(labelsize=float(np.clip(480 / max(len(rows), 1), 6, 9.5)))  # names must not run into one another
     axes.set_ylim(len(rows) - 0.5, -0.5)
-    axes.set_xticks(np.arange(len(columns)), [short(name) for name in columns], rotation=90 if len(columns) > 6 else 0)
+    rotation = 90 if stand_upright(columns) else 0
+    axes.set_xticks(np.arange(len(columns)), [short(name) for name in columns], rotation=rotation)
     axes.tick_params(axis="x", length=0)
     for row, line in enumerate(texts or ()):
         for column, text in enumerate(line):
             axes.text(column, row, text, ha="center", va="center", fontsize=8.5 if len(columns) <= 12 else 6.5)
+
+
+def stand_upright(columns: Sequence[str]) -> bool:
+    """Whether these names would run into one another side by side."""
+    return len(columns) > _MOST_LEVEL or longest(columns) > _LONGEST_LEVEL
+
+
+def longest(names: Sequence[str]) -> int:
+    """Characters of the longest name, as it is shown."""
+    return max((len(short(name)) for name in names), default=0)
 
 
 def density(axes: Axes, x: NDArray[np.int64], y: NDArray[np.int64], *, n_bins: int = 40) -> None:

@@ -48,7 +48,8 @@ def test_everything_that_is_wrong_is_said_before_anything_starts(job: Path) -> N
         run_job(job, recipes=("one", "bad"))
     with pytest.raises(FoldError, match=r"--fold 2: expected 0 to 1"):
         run_job(job, "--fold", "2")
-    assert run_job(job, recipes=("one", "one")) == EXIT_BAD_INPUT
+    with pytest.raises(SystemExit, match=str(EXIT_BAD_INPUT)):
+        run_job(job, recipes=("one", "one"))
     assert not (job / "runs").exists()
 
 
