@@ -14,15 +14,14 @@ MEMBERS := cnn2 cnn3 resnet18
 
 demo: $(INSTALLED)
 	$(BIN)/python -m ensemble.demo $(DEMO)
-	for member in $(MEMBERS); do $(BIN)/python -m ensemble.train recipes/demo/$$member.yaml --all-folds || exit; done
-	$(BIN)/python -m ensemble.blend --data $(DEMO)
+	$(BIN)/python -m ensemble.run $(MEMBERS:%=recipes/demo/%.yaml) --data $(DEMO)
 
 test: $(INSTALLED)
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
-	$(BIN)/python -m pytest -n auto --dist loadfile
+	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
 
 $(INSTALLED): pyproject.toml
 	$(PYTHON) -m venv .venv
