@@ -74,7 +74,7 @@ def _check_size(path: Path, metadata: FileMetaData, leaves: Sequence[Any]) -> No
 
 
 def _is_decimal(leaf: Any) -> bool:
-    return leaf.logical_type.type == "DECIMAL" or leaf.converted_type == "DECIMAL"
+    return "DECIMAL" in (leaf.logical_type.type, leaf.converted_type)
 
 
 def plain_type(kind: pa.DataType) -> pa.DataType:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -94,7 +95,7 @@ def _open_fold(fold: FoldPaths, blend: StoredBlend, recipe: str) -> FoldFiles:
         raise ArtefactError(f"{fold.run}: this fold was trained with another recipe than {fold.folder.parent.name}'s")
     names, threads = facts.get("class_names"), facts.get("threads", 1)
     are_names = isinstance(names, list) and all(isinstance(name, str) for name in names)
-    if not are_names or sorted(names) != sorted(blend.class_names):
+    if not are_names or Counter(names) != Counter(blend.class_names):
         raise ArtefactError(
             f"{fold.run}: expected the blend's classes {list(blend.class_names)} as class_names, got "
             f"{quoted(str(names))}. Put an undamaged copy back, or train the fold anew"

@@ -28,7 +28,10 @@ def repeated(text: str, rows: int) -> pa.Array:
 
 def write(path: Path, columns: dict[str, Any], head: dict[bytes, bytes] | None = None) -> Path:
     # Without Arrow's own schema, as other programs write it: the columns are plain text then.
-    pq.write_table(pa.table(columns).replace_schema_metadata(head), path, store_schema=False)
+    table = pa.table(columns)
+    with pq.ParquetWriter(path, table.schema, store_schema=False) as writer:
+        writer.write_table(table)
+        writer.add_key_value_metadata(head or {})
     assert path.stat().st_size < 2**20
     return path
 

@@ -171,7 +171,7 @@ def test_the_format_version_need_not_be_stated_but_must_be_known(write):
 
 
 def test_text_that_is_not_unicode(write):
-    with pytest.raises(RecipeError, match="cannot be used"):
+    with pytest.raises(RecipeError, match="line 1: expected characters, got half of one"):
         load_recipe(write('model: {name: "\\ud800"}\n'))
 
 
