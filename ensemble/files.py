@@ -95,10 +95,17 @@ def append_line(path: Path, line: str) -> None:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
-def remove_leftovers(folder: Path) -> None:
-    """Remove the temporary files of writers that were killed. To be called under the lock of ``folder``."""
+def remove_leftovers(folder: Path, *names: str) -> None:
+    """Remove the temporary files of writers that were killed. To be called under the lock of ``folder``.
+
+    Args:
+        folder: It may be missing.
+        names: Of the files that the lock guards; none: it guards all in the folder.
+    """
+    of_names = re.compile(rf"\.({'|'.join(map(re.escape, names))})\.[0-9a-f]+\.tmp")
     for left in folder.glob(".*.tmp"):
-        left.unlink(missing_ok=True)
+        if not names or of_names.fullmatch(left.name):
+            left.unlink(missing_ok=True)
 
 
 def sync_folder(folder: Path) -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from argparse import Namespace
 from pathlib import Path
 
 import pytest
 from rich.console import Console
 
 from ensemble import demo, run, train
-from ensemble.errors import EXIT_BAD_INPUT, EXIT_DONE, EXIT_FAILED, FoldError, RecipeError
+from ensemble.errors import EXIT_BAD_INPUT, EXIT_DONE, EXIT_FAILED, DataError, FoldError, RecipeError
 from ensemble.files import read_json
 from ensemble.report.run_view import RunView, _live_table, duration, print_failures, print_plan
 from ensemble.scheduling.local import Outcome
@@ -50,7 +51,29 @@ def test_everything_that_is_wrong_is_said_before_anything_starts(job: Path) -> N
         run_job(job, "--fold", "2")
     with pytest.raises(SystemExit, match=str(EXIT_BAD_INPUT)):
         run_job(job, recipes=("one", "one"))
+    with pytest.raises(DataError, match=r"expected a place outside of .*runs/phantoms"):
+        run_job(job, "--submission", str(job / "runs" / "phantoms" / "folds.csv"))
     assert not (job / "runs").exists()
+
+
+def test_all_recipes_are_trained_on_one_dataset(job: Path) -> None:
+    (job / "link").symlink_to(job / "phantoms")
+    for name, folder in {"here": "phantoms", "same": "link", "there": "elsewhere"}.items():
+        (job / f"{name}.yaml").write_text(RECIPE.replace("{image_size", f"{{path: {job / folder}, image_size"))
+
+    def check(*names: str) -> Namespace:
+        words = [*(str(job / f"{name}.yaml") for name in names), "--runs", str(job / "none"), "--device", "cpu"]
+        args = run.build_parser().parse_args(words)
+        run._check_all(args)
+        return args
+
+    said = r"nothing was started: .*one dataset, got .*phantoms in .*here\.yaml; .*elsewhere in .*there\.yaml\. Give "
+    with pytest.raises(RecipeError, match=said):
+        check("here", "there")
+    with pytest.raises(RecipeError, match=r"one\.yaml: data\.path is not set"):
+        check("here", "one")
+    told = run._train_words(check("here", "same"), job / "same.yaml")
+    assert told[told.index("--data") + 1] == str(job / "phantoms")
 
 
 def test_a_dry_run_writes_nothing(job: Path, capsys: pytest.CaptureFixture[str]) -> None:
