@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -120,7 +121,11 @@ def test_overwrite_of_a_fold_in_training_discards_nothing(tmp_path: Path) -> Non
 
 def test_what_a_killed_start_or_merge_left_is_removed(tmp_path: Path) -> None:
     member = make_member(tmp_path)
-    for work in (lambda: start_member(member, folds=[0], overwrite=False), lambda: merge_member(member)):
+    works: list[Callable[[], object]] = [
+        lambda: start_member(member, folds=[0], overwrite=False),
+        lambda: merge_member(member),
+    ]
+    for work in works:
         member.paths.folder.mkdir(parents=True, exist_ok=True)
         for name in ("recipe.yaml", "oof.parquet"):
             (member.paths.folder / f".{name}.0123.tmp").touch()
