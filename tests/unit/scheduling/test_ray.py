@@ -180,12 +180,10 @@ def test_a_task_without_the_shared_folder_says_so(tmp_path: Path) -> None:
     assert f"node n1 has no folder {tmp_path / 'elsewhere'}" in lines[0]
 
 
-def test_a_cancelled_task_has_its_training_saved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("answer", ["signal.signal(signal.SIGTERM, lambda *_: sys.exit(75))", "'it only starts'"])
+def test_a_cancelled_task_has_its_training_saved(answer: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     polite = (
-        "import pathlib, signal, sys, time\n"
-        "signal.signal(signal.SIGTERM, lambda *_: sys.exit(75))\n"
-        f"pathlib.Path({str(tmp_path / 'up')!r}).touch()\n"
-        "time.sleep(60)"
+        f"import pathlib, signal, sys, time\n{answer}\npathlib.Path({str(tmp_path / 'up')!r}).touch()\ntime.sleep(60)"
     )
 
     class Interrupting:
