@@ -231,7 +231,8 @@ def test_room_on_nodes_is_counted_and_none_is_refused() -> None:
 def test_what_is_wrong_with_ray_is_one_error(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert run.main(["a.yaml", "--address", "auto"]) == EXIT_BAD_INPUT
+    with pytest.raises(SystemExit, match=str(EXIT_BAD_INPUT)):
+        run.main(["a.yaml", "--address", "auto"])
     assert "give --engine ray" in capsys.readouterr().err
     monkeypatch.setitem(sys.modules, "ray", None)  # type: ignore[arg-type]
     with pytest.raises(EngineError, match=r"pip install 'timm-ensemble\[ray\]'"):
