@@ -134,6 +134,7 @@ def train_fold(member: Member, fold: int, observer: Observer, pacing: Pacing | N
             fold's checkpoint cannot be gone on from.
         StorageError: The disk is full, read-only or gone.
         TrainingDiverged: The loss stopped being finite.
+        OutOfMemory: The machine or the device has too little memory.
         Unfinished: Somebody asked to stop.
         WorkerDied: A data worker was killed, or a process that trains along.
     """

@@ -1,5 +1,6 @@
 import os
 import resource
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -153,6 +154,39 @@ def test_a_second_process_is_refused_and_then_let_in(tmp_path: Path) -> None:
     with locked(tmp_path / ".lock"):
         assert "is in use by another process" in ask()
     assert ask() == "got it\n"
+
+
+_WAIT = """
+import fcntl, sys
+from pathlib import Path
+from ensemble.files import locked
+lock = fcntl.lockf
+def told(*args):
+    print("waits", flush=True)
+    lock(*args)
+fcntl.lockf = told
+with locked(Path(sys.argv[1]), wait=True) as held:
+    held.check()
+    print("holds", flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_who_waited_for_a_folder_that_was_removed_holds_a_lock_that_others_meet(tmp_path: Path) -> None:
+    path = tmp_path / "trial_0" / ".lock"
+    command = [sys.executable, "-c", _WAIT, str(path)]
+    with locked(path):
+        other = subprocess.Popen(command, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        assert other.stdout is not None
+        assert other.stdout.readline() == "waits\n"  # it has opened the file
+        shutil.rmtree(path.parent)
+    with other:
+        assert other.stdout.readline() == "waits\n"  # and now the new one
+        assert other.stdout.readline() == "holds\n"
+        with pytest.raises(ArtefactError, match="in use by another process"), locked(path):
+            pass
+        other.communicate()
+    assert other.returncode == 0
 
 
 def test_pipes_and_brackets_without_end_are_refused_not_waited_for(tmp_path: Path) -> None:
