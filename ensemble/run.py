@@ -177,7 +177,8 @@ def _plan(
 ) -> list[PlannedRun]:
     from ensemble.scheduling.plan import plan_runs
 
-    own = [] if room.threads is None else ["--threads", str(room.threads)]
+    threads = room.threads or args.threads
+    own = [] if threads is None else ["--threads", str(threads)]
     own += [] if room.device == args.device else ["--device", room.device]  # the last one counts
     members = {name: [*_train_words(args, path), *own] for name, path in zip(names, args.recipes, strict=True)}
     return plan_runs(runs, members, folds)

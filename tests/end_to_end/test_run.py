@@ -12,8 +12,11 @@ from ensemble import demo, run, train
 from ensemble.errors import EXIT_BAD_INPUT, EXIT_DONE, EXIT_FAILED, DataError, FoldError, RecipeError
 from ensemble.files import read_json
 from ensemble.report.run_view import RunView, _live_table, duration, print_failures, print_plan
+from ensemble.runs import DatasetRuns
 from ensemble.scheduling.local import Outcome
 from ensemble.scheduling.plan import PlannedRun, Progress
+from ensemble.scheduling.room import Room
+from ensemble.scheduling.split import Slot
 
 RECIPE = """# A small member for tests.
 data:      {image_size: 32, n_folds: 2}
@@ -80,6 +83,15 @@ def test_a_dry_run_writes_nothing(job: Path, capsys: pytest.CaptureFixture[str])
     assert run_job(job, "--dry-run") == EXIT_DONE
     assert "4 trainings to run" in capsys.readouterr().out
     assert not (job / "runs").exists()
+
+
+def test_threads_that_were_asked_for_hold_on_gpus_too(tmp_path: Path) -> None:
+    args = run.build_parser().parse_args([str(tmp_path / "one.yaml"), "--threads", "4"])
+    room = Room(None, [Slot(gpus=1)], 1, "cuda")
+    (planned,) = run._plan(args, DatasetRuns(tmp_path / "runs"), ["one"], folds=[0], room=room)
+    words = planned.command
+    assert words[words.index("--threads") + 1] == "4"
+    assert words[words.index("cuda") - 1] == "--device"
 
 
 def test_what_is_missing_is_trained_then_all_is_blended(job: Path, capsys: pytest.CaptureFixture[str]) -> None:
