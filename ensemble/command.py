@@ -14,6 +14,7 @@ from pathlib import Path
 from types import FrameType
 
 from ensemble.errors import EXIT_BAD_INPUT, EXIT_FAILED, EXIT_UNFINISHED, EnsembleError, printable
+from ensemble.memory import lack_of_memory
 from ensemble.processes import may_speak, refuse_several
 
 _UNFIT_PATHS = {
@@ -64,9 +65,10 @@ def _run(main: Callable[[Sequence[str]], int], *, together: bool) -> int:
         by = f" by {interrupt}" if str(interrupt) else ""
         said = f"interrupted{by}; what is finished is kept, and the same command goes on from there"
         return _fail(said, EXIT_UNFINISHED)
-    except MemoryError as error:
-        what = f" ({error})" if str(error) else ""
-        return _fail(printable(f"there is too little memory{what}. Make some free"), EXIT_FAILED)
+    except (MemoryError, RuntimeError) as error:  # torch's is a RuntimeError
+        if not (lack := lack_of_memory(error)):
+            raise
+        return _fail(printable(f"there is too little memory ({lack}). Make some free"), EXIT_FAILED)
     except BrokenPipeError:
         # The reader of our output (head, less) has gone. Python would fail once more when it flushes at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

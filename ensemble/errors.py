@@ -10,6 +10,7 @@
     ├── ArtefactError      a file that we wrote (or should have) is missing, damaged or of another version
     ├── StorageError       a disk is full, read-only or gone
     ├── TrainingDiverged   a loss stopped being finite
+    ├── OutOfMemory        memory ran out, of the machine or of a device
     ├── WorkerDied         a data worker process was killed
     ├── EngineError        an engine for many trainings is not installed, not reached, or has no room
     └── Unfinished         stopped on request: the same command goes on
@@ -106,6 +107,12 @@ class EngineError(EnsembleError):
 
 class StorageError(EnsembleError):
     """Something cannot be written: the disk is full or read-only, or the folder has been removed."""
+
+    exit_code = EXIT_FAILED
+
+
+class OutOfMemory(EnsembleError):  # noqa: N818 - an event, named as the field names it
+    """More memory was asked for than the machine or the device has."""
 
     exit_code = EXIT_FAILED
 

@@ -10,7 +10,7 @@ import os
 import re
 import unicodedata
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from contextvars import ContextVar
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -30,6 +30,7 @@ WAITING: ContextVar[list[tuple[Path, Path]] | None] = ContextVar("WAITING", defa
 """Within ``ensemble.files_together.written_together``: whole temporary files, and the names that they will get."""
 
 _ANEW = "Put an undamaged copy back, or remove it and run the command that wrote it again"
+_LOCK_TRIES = 100  # that the file is another one each time is a fault of the disk: ``HeldLock.check`` says so
 
 
 @contextmanager
@@ -95,10 +96,17 @@ def append_line(path: Path, line: str) -> None:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
-def remove_leftovers(folder: Path) -> None:
-    """Remove the temporary files of writers that were killed. To be called under the lock of ``folder``."""
+def remove_leftovers(folder: Path, *names: str) -> None:
+    """Remove the temporary files of writers that were killed. To be called under the lock of ``folder``.
+
+    Args:
+        folder: It may be missing.
+        names: Of the files that the lock guards; none: it guards all in the folder.
+    """
+    of_names = re.compile(rf"\.({'|'.join(map(re.escape, names))})\.[0-9a-f]+\.tmp")
     for left in folder.glob(".*.tmp"):
-        left.unlink(missing_ok=True)
+        if not names or of_names.fullmatch(left.name):
+            left.unlink(missing_ok=True)
 
 
 def sync_folder(folder: Path) -> None:
@@ -178,16 +186,20 @@ class HeldLock:
         Raises:
             StorageError: It was removed or replaced.
         """
-        held = os.fstat(self._stream.fileno())
-        try:
-            there = self._path.stat()
-        except OSError:
-            there = None
-        if there is None or (there.st_dev, there.st_ino) != (held.st_dev, held.st_ino):
+        if not _is_at(self._path, self._stream):
             raise StorageError(
                 f"{self._path.parent} was removed or replaced while this process worked there; nothing more was "
                 "written to it. Give the same command again to start it anew"
             )
+
+
+def _is_at(path: Path, stream: BinaryIO) -> bool:
+    held = os.fstat(stream.fileno())
+    try:
+        there = path.stat()
+    except OSError:
+        return False
+    return (there.st_dev, there.st_ino) == (held.st_dev, held.st_ino)
 
 
 @contextmanager
@@ -204,10 +216,22 @@ def locked(path: Path, *, wait: bool = False) -> Iterator[HeldLock]:
         ArtefactError: Another process holds the lock, and ``wait`` is false.
         StorageError: No file can be made there.
     """
+    stream = _hold(path, wait=wait)
+    for _ in range(_LOCK_TRIES):
+        if _is_at(path, stream):
+            break
+        stream.close()  # its owner has removed the folder, so that nobody else would ever meet this lock
+        stream = _hold(path, wait=wait)
+    with stream:
+        yield HeldLock(path, stream)
+
+
+def _hold(path: Path, *, wait: bool) -> BinaryIO:
     with storage_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         stream = path.open("ab")
-    with stream:
+    with ExitStack() as opened:
+        opened.enter_context(stream)
         try:
             with storage_errors(path):
                 fcntl.lockf(stream, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
@@ -217,7 +241,8 @@ def locked(path: Path, *, wait: bool = False) -> Iterator[HeldLock]:
             raise ArtefactError(
                 f"{path.parent} is in use by another process. Wait for it to end, or stop it; nothing was changed"
             ) from error
-        yield HeldLock(path, stream)
+        opened.pop_all()
+    return stream
 
 
 def folder_name(name: str) -> str:

@@ -220,11 +220,12 @@ def _objective(args: argparse.Namespace, runner: TrialRunner, folder: Path) -> C
 
 def _write(args: argparse.Namespace, study: SharedStudy, folder: Path, console: Console) -> bool:
     """The table of trials, and the best recipe, if there is one."""
-    from ensemble.files import locked, write_text
+    from ensemble.files import locked, remove_leftovers, write_text
     from ensemble.recipe import dump_recipe, load_recipe
     from ensemble.report.tuning import print_best, trials_csv
 
     with locked(folder / ".lock", wait=True):
+        remove_leftovers(folder)
         trials = study.trials()
         write_text(folder / "trials.csv", trials_csv(trials))
         complete = [one for one in trials if one.state == "complete" and one.value is not None]

@@ -16,7 +16,8 @@ from ensemble.blending.averages import logit_of_mean
 from ensemble.data.images import Pixels as GreyPixels
 from ensemble.data.images import sixteen_bit
 from ensemble.data.loaders import as_network_input
-from ensemble.errors import ArtefactError, TrainingDiverged
+from ensemble.errors import ArtefactError, TrainingDiverged, many
+from ensemble.memory import memory_errors
 from ensemble.models.weight_files import read_weights
 from ensemble.prediction.decoding import Preparation
 from ensemble.prediction.members import FoldFiles, MemberFiles
@@ -26,6 +27,11 @@ from ensemble.training.fold import EVALUATION_BATCHES
 from ensemble.training.network import build_network
 from ensemble.training.pixels import Pixels
 from ensemble.training.precision import Precision, choose_precision, usable_cores
+
+_TAKES = (
+    "All models of the blend are on the device, and batches are as large as when the test rows were predicted. Make "
+    "some free (on a GPU: see what else runs there), or choose another --device"
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,9 +84,11 @@ class MemberModels:
 
         Raises:
             TrainingDiverged: A logit is not finite.
+            OutOfMemory: The device has too little.
         """
-        batch = _as_batch(images)
-        found = [self._of_model(model, batch) for model in self.models]
+        with memory_errors(lambda: f"while member {self.name} looked at {many(len(images), 'image')} at once", _TAKES):
+            batch = _as_batch(images)
+            found = [self._of_model(model, batch) for model in self.models]
         for values in found:
             if (bad := ~np.isfinite(values).all(axis=1)).any():
                 raise TrainingDiverged(
@@ -116,13 +124,16 @@ def load_member(files: MemberFiles, class_names: Sequence[str], device: torch.de
 
     Raises:
         ArtefactError: Weights cannot be read, or do not fit the recipe's network.
+        OutOfMemory: The device has too little.
     """
     recipe = files.recipe
     # Members that were trained where some files had 16 bits saw all images so.
     wide = any(fold.facts.get("pixel_type") == "uint16" for fold in files.folds)
+    with memory_errors(lambda: f"while the models of member {files.name} were loaded", _TAKES):
+        models = tuple(_load_model(files, fold, class_names, device) for fold in files.folds)
     return MemberModels(
         name=files.name,
-        models=tuple(_load_model(files, fold, class_names, device) for fold in files.folds),
+        models=models,
         batch_size=recipe.training.batch_size * EVALUATION_BATCHES,
         preparation=Preparation(recipe.data.image_size, wide),
         flips=flips,

@@ -13,12 +13,14 @@ from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from ensemble.errors import ArtefactError, EnsembleError, StorageError, Unfinished
+from ensemble.errors import ArtefactError, EnsembleError, StorageError, Unfinished, WorkerDied
 from ensemble.files import locked
+from ensemble.memory import lack_of_memory
 from ensemble.recipe.space import Parameter
 from ensemble.search.owners import OWNER, SEEN, is_gone, signs_of_life, this_process
 from ensemble.search.storage import open_storage, without_password
 from ensemble.search.trials import (
+    EXCUSED,
     LOST,
     OVERRIDES,
     PROBLEM,
@@ -41,7 +43,7 @@ TUNING_VERSION = 1
 """Of what a study holds: parameters named after recipe keys, and the attributes below."""
 
 _FACTS = "facts"
-_MOST_ATTEMPTS = 3
+_MOST_REPETITIONS = 3  # of a trial whose process was killed, which its settings may be the reason of
 
 
 class SharedStudy:
@@ -92,11 +94,13 @@ class SharedStudy:
         """Try points until the study has as many as are wanted.
 
         Args:
-            objective: What is to be high. Its ``EnsembleError`` fails the trial, and the search goes on.
+            objective: What is to be high. An ``EnsembleError`` or too little memory fails the trial, not the search.
             told: Called after each of our trials.
 
         Raises:
-            Unfinished: The objective was asked to stop; its trial is queued again, and so with ``StorageError``.
+            Unfinished: The objective was asked to stop; its trial is queued again, and so with the next two.
+            StorageError: Something cannot be written.
+            WorkerDied: A data worker was killed.
         """
         from optuna.exceptions import UpdateFinishedTrialError  # noqa: PLC0415
 
@@ -126,13 +130,17 @@ class SharedStudy:
             value = objective(Trial(trial.number, origin, overrides, report))
         except Pruned:
             return TrialState.PRUNED, None, ""
-        except (Unfinished, StorageError, KeyboardInterrupt):
-            self._give_back(trial.number)
+        except (Unfinished, StorageError, WorkerDied, KeyboardInterrupt) as error:
+            self._give_back(trial.number, excused=not isinstance(error, WorkerDied))
             raise
         except EnsembleError as error:
             return TrialState.FAIL, None, str(error)
         except UpdateFinishedTrialError:
             return TrialState.FAIL, None, ""
+        except (RuntimeError, MemoryError) as error:
+            if not (lack := lack_of_memory(error)):
+                raise
+            return TrialState.FAIL, None, f"there is too little memory ({lack})"
         if value != value:  # noqa: PLR0124 - NaN
             return TrialState.FAIL, None, "the objective is not a number"
         return TrialState.COMPLETE, value, ""
@@ -160,10 +168,10 @@ class SharedStudy:
             trial.set_user_attr(SEEN, time.time())
             return trial
 
-    def _give_back(self, number: int) -> None:
+    def _give_back(self, number: int, *, excused: bool) -> None:
         """Our own trial is lost: another process, or the next call, repeats it."""
         with locked(self._wish.lock, wait=True):
-            self._lose(number)
+            self._lose(number, excused=excused)
             self._requeue()
 
     def _recover(self) -> None:
@@ -176,7 +184,7 @@ class SharedStudy:
                 self._lose(trial.number)
         self._requeue()
 
-    def _lose(self, number: int) -> None:
+    def _lose(self, number: int, *, excused: bool = False) -> None:
         from optuna.exceptions import UpdateFinishedTrialError  # noqa: PLC0415
         from optuna.trial import TrialState  # noqa: PLC0415
 
@@ -184,6 +192,7 @@ class SharedStudy:
         trial_id = self._storage.get_trial_id_from_study_id_trial_number(study_id, number)
         with suppress(UpdateFinishedTrialError):  # another machine was faster
             self._storage.set_trial_user_attr(trial_id, LOST, True)  # noqa: FBT003
+            self._storage.set_trial_user_attr(trial_id, EXCUSED, excused)
             self._storage.set_trial_state_values(trial_id, state=TrialState.FAIL)
 
     def _requeue(self) -> None:
@@ -192,10 +201,11 @@ class SharedStudy:
         repeated = {one.user_attrs.get(RETRY_OF) for one in trials}
         for trial in trials:
             attempt = int(trial.user_attrs.get("attempt", 1))
+            attempt_after = attempt if trial.user_attrs.get(EXCUSED, False) else attempt + 1
             lost = trial.user_attrs.get(LOST, False) and trial.state.name == "FAIL"
-            if lost and trial.number not in repeated and attempt < _MOST_ATTEMPTS:
+            if lost and trial.number not in repeated and attempt_after <= 1 + _MOST_REPETITIONS:
                 origin = trial.user_attrs.get("origin", trial.number)
-                attributes = {RETRY_OF: trial.number, "origin": origin, "attempt": attempt + 1}
+                attributes = {RETRY_OF: trial.number, "origin": origin, "attempt": attempt_after}
                 params = trial.params or trial.system_attrs.get("fixed_params", {})
                 self._study.enqueue_trial(params, user_attrs=attributes)
 

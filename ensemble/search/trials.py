@@ -13,8 +13,8 @@ from ensemble.yaml_text import flow_text
 if TYPE_CHECKING:
     import optuna
 
-LOST, RETRY_OF, PROBLEM, OVERRIDES = "lost", "retry_of", "problem", "overrides"
-"""Attributes of a trial in its storage."""
+LOST, EXCUSED, RETRY_OF, PROBLEM, OVERRIDES = "lost", "excused", "retry_of", "problem", "overrides"
+"""Attributes of a trial in its storage. An excused one was lost without any doubt about its settings."""
 
 Pruner = Literal["median", "hyperband", "none"]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ensemble.errors import TrainingDiverged, WorkerDied
+from ensemble.errors import OutOfMemory, TrainingDiverged, WorkerDied
 from ensemble.recipe import Recipe
 from ensemble.training.fit import fit_fold
 from ensemble.training.job import FoldData, FoldJob, FoldOutcome, Observer
@@ -31,6 +31,10 @@ def attempt_fold(
         return fit_fold(recipe, data, job, observer)
     except TrainingDiverged as error:
         raise TrainingDiverged(f"{title}: {error}.{_remedy(job, finished)}") from error
+    except OutOfMemory as error:
+        kept = " The last checkpoint is kept: where memory was short for a while, the same command goes on from it."
+        again = kept if job.paths.checkpoint.exists() else ""
+        raise OutOfMemory(f"{title}: {error}.{again}{_remedy(job, finished)}") from error
     except WorkerDied as error:
         raise WorkerDied(f"{title}: {error}") from error
 

@@ -64,8 +64,9 @@ def build_state(
     """
     with collected_warnings("ensemble.models") as notices:
         model = build_network(recipe, n_classes)
-    model, said = share_statistics(model, recipe, team.processes)
     model = model.to(hardware.device).to(memory_format=torch.channels_last)
+    some_unused = team.processes > 1 and _some_unused(model, recipe, hardware)
+    model, said = share_statistics(model, recipe, team.processes)
     optimizer = build_optimizer(
         model,
         recipe.optimizer.name,
@@ -85,18 +86,19 @@ def build_state(
     state = TrainingState(
         *(model, ema, optimizer, schedule, hardware.precision.scaler()),
         backbone=freeze_backbone(model, recipe.training.freeze_backbone_epochs),
-        forward=_forward(model, recipe, hardware, team),
+        forward=_forward(model, recipe, team, some_unused=some_unused),
     )
     notices += [*said, *filter(None, [schedule.notice])]
     return state, [*notices, NOTICE] if recipe.training.compile else notices
 
 
-def _forward(model: nn.Module, recipe: Recipe, hardware: Hardware, team: Team) -> Forward | None:
+def _some_unused(model: nn.Module, recipe: Recipe, hardware: Hardware) -> bool:
+    """To be asked before statistics are shared: a step would exchange them, which the processes have not agreed on."""
+    frozen = recipe.training.freeze_backbone_epochs > 0
+    return frozen or leaves_weights_out(model, recipe.data.image_size, hardware.device)
+
+
+def _forward(model: nn.Module, recipe: Recipe, team: Team, *, some_unused: bool) -> Forward | None:
     """What training calls in place of ``model``, where that is something else."""
-    shared: Forward | None = None
-    if team.processes > 1:
-        some_unused = recipe.training.freeze_backbone_epochs > 0 or leaves_weights_out(
-            model, recipe.data.image_size, hardware.device
-        )
-        shared = team.share_gradients(model, some_unused=some_unused)
+    shared = team.share_gradients(model, some_unused=some_unused) if team.processes > 1 else None
     return compile_forward(shared or model) if recipe.training.compile else shared

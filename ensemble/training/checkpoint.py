@@ -21,6 +21,7 @@ from torch import nn
 
 from ensemble.errors import ArtefactError, TrainingDiverged
 from ensemble.files import atomic_write
+from ensemble.memory import lack_of_memory
 from ensemble.models.weight_files import load_tensors, said_of_damage
 from ensemble.training.engine import REMEDY, TrainingState
 
@@ -71,6 +72,7 @@ class Checkpoint:
 
         Raises:
             ArtefactError: It is not of this network or optimizer, though the recipe is the same: it is damaged.
+            RuntimeError: The device has too little memory for it.
         """
         try:
             state.model.load_state_dict(self.content["model"])
@@ -81,6 +83,8 @@ class Checkpoint:
             state.updates = self.content["updates"]
             _set_random_state(self.content.get("random"), device)
         except _UNREADABLE as error:
+            if lack_of_memory(error):
+                raise
             raise _unreadable(self.path, str(error).splitlines()[0] if str(error) else type(error).__name__) from error
 
 
@@ -222,7 +226,12 @@ def read_checkpoint(path: Path, facts: Mapping[str, str | int]) -> Checkpoint | 
 def _load(path: Path) -> dict[str, Any]:
     try:
         content = load_tensors(path)
-    except _UNREADABLE as error:
+    except (*_UNREADABLE, MemoryError) as error:
+        if lack := lack_of_memory(error):
+            raise ArtefactError(
+                f"{path}: the checkpoint cannot be read: there is too little memory ({lack}). Make some free, and give "
+                "the same command again; if that does not help, it is damaged: without it the fold starts anew"
+            ) from error
         raise _unreadable(path, said_of_damage(error)) from error
     if not isinstance(content, dict):
         raise _unreadable(path, f"expected a checkpoint, got {type(content).__name__}")

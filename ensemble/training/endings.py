@@ -7,6 +7,7 @@ from typing import NamedTuple
 from torch import distributed as dist
 
 from ensemble.errors import EXIT_FAILED, EXIT_UNFINISHED, EnsembleError
+from ensemble.memory import lack_of_memory
 
 LOST = (
     "another process of this training has ended without a word: killed, most often for want of memory, or by an error "
@@ -27,14 +28,19 @@ def end_by(error: BaseException) -> End | None:
         return End(error.exit_code, str(error))
     if isinstance(error, KeyboardInterrupt):
         return End(EXIT_UNFINISHED, f"interrupted{f' by {error}' if str(error) else ''}")
+    if lack := lack_of_memory(error):
+        return End(EXIT_FAILED, f"there is too little memory ({lack}). Make some free")
     if isinstance(error, OSError):
         return End(EXIT_FAILED, f"{f'{error.filename}: ' if error.filename else ''}{error.strerror or error}")
     return End(EXIT_FAILED, LOST) if is_loss(error) else None
 
 
 def is_loss(error: BaseException) -> bool:
-    """Whether this is how torch says that another process is gone, or does not answer."""
+    """Whether this is how torch says that another process is gone, or does not answer.
+
+    Where it is memory that an exchange could not have, it is this process that fails.
+    """
+    if not isinstance(error, RuntimeError) or lack_of_memory(error):
+        return False
     words = ("gloo", "connection closed", "connection reset", "nccl", "timed out")
-    return isinstance(error, RuntimeError) and (
-        isinstance(error, dist.DistError) or any(word in str(error).lower() for word in words)
-    )
+    return isinstance(error, dist.DistError) or any(word in str(error).lower() for word in words)

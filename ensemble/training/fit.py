@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from functools import partial
 
 import numpy as np
 import torch
@@ -14,6 +13,7 @@ from numpy.typing import NDArray
 from ensemble.data.augment import build_augmentation
 from ensemble.data.loaders import ImageRows, training_loader
 from ensemble.errors import many
+from ensemble.memory import memory_errors
 from ensemble.models.description import describe_model
 from ensemble.recipe import Recipe
 from ensemble.seeds import derive_seed
@@ -40,14 +40,36 @@ def fit_fold(recipe: Recipe, data: FoldData, job: FoldJob, observer: Observer) -
 
     Raises:
         TrainingDiverged: The loss, a weight or a logit stopped being finite; the last checkpoint is kept.
+        OutOfMemory: The machine or the device has too little; the last checkpoint is kept.
         RecipeError: A batch would hold a single image, and the network cannot train on one.
         ArtefactError: The checkpoint is damaged.
         StorageError: The disk is full, read-only or gone; the last checkpoint is kept.
         Unfinished: Somebody asked to stop; a checkpoint of that moment is written.
     """
-    fold, notices = _set_up(recipe, data, job, observer=observer)
+    takes = _what_takes_memory(recipe, job)
+    with memory_errors(lambda: "while the network was made", takes):
+        fold, notices = _set_up(recipe, data, job, observer=observer)
+    with memory_errors(lambda: fold.doing, takes):
+        return _fit(fold, notices)
+
+
+def _what_takes_memory(recipe: Recipe, job: FoldJob) -> str:
+    training, (height, width) = recipe.training, recipe.data.image_size
+    half, steps = training.batch_size // 2, training.accumulation_steps
+    each = "" if job.team.processes == 1 else f", divided among {job.team.processes} processes"
+    fewer = f"training.batch_size={half} with training.accumulation_steps={2 * steps} (as many images an update), "
+    others = ", and see what else runs on that GPU" if job.hardware.device.type == "cuda" else ""
+    return (
+        f"Training takes memory for training.batch_size ({training.batch_size}{each}), data.image_size ({height} × "
+        f"{width}) and the network ({recipe.model.name}): try {fewer if half else ''}smaller images or a smaller "
+        f"network{others}"
+    )
+
+
+def _fit(fold: Fold, notices: list[str]) -> FoldOutcome:
+    recipe, job, observer = fold.recipe, fold.job, fold.observer
     start = _resume(fold)
-    observer.fold_started(n_images=len(data.training), start=start, notices=notices)
+    observer.fold_started(n_images=len(fold.data.training), start=start, notices=notices)
     for epoch in range(start.epoch, recipe.training.epochs):
         if fold.history.should_stop(recipe.training):
             break
@@ -56,7 +78,7 @@ def fit_fold(recipe: Recipe, data: FoldData, job: FoldJob, observer: Observer) -
     fold.held_out_logits = fold.held_out_logits if chosen_epoch == len(fold.history.rows) else None
     if why := fold.history.why_chosen(recipe.training, chosen_epoch):
         observer.weights_kept(chosen_epoch, why)
-    logits = {split: _predict_split(fold, split, rows) for split, rows in data.predict.items()}
+    logits = {split: _predict_split(fold, split, rows) for split, rows in fold.data.predict.items()}
     job.lock.check()
     if job.team.leads:
         write_weights(job.paths.weights, fold.state.final_model())
@@ -123,20 +145,22 @@ def _write_history(fold: Fold) -> None:
 
 def _train(fold: Fold, epoch: int) -> EpochPosition:
     """The epoch's updates, from where they are; stopped or saved between two of them."""
+    seed, n_batches = derive_seed(fold.recipe.seed, "epoch", epoch), len(fold.training)
+    fold.doing = where = f"in epoch {epoch + 1} of {fold.recipe.training.epochs}"
+
+    def before_batch(number: int) -> None:
+        fold.doing = f"{where}, batch {number + 1} of {n_batches}"
+        fold.team.before_batch(seed, number)
 
     def between_updates(position: Callable[[], EpochPosition]) -> None:
         if why := fold.wish_to_stop():
             fold.position = position()
-            fold.stop(why, f"in epoch {epoch + 1} of {fold.recipe.training.epochs}")
+            fold.stop(why, where)
         if fold.team.leads and fold.checkpoint.is_due(epoch_end=False):
             fold.position = position()
             fold.save()
 
-    hooks = EpochHooks(
-        before_batch=partial(fold.team.before_batch, derive_seed(fold.recipe.seed, "epoch", epoch)),
-        on_batch=fold.observer.batch_done,
-        on_update=between_updates,
-    )
+    hooks = EpochHooks(before_batch=before_batch, on_batch=fold.observer.batch_done, on_update=between_updates)
     return train_one_epoch(fold.state, fold.training, fold.settings, epoch=epoch, start=fold.position, hooks=hooks)
 
 

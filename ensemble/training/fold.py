@@ -31,6 +31,7 @@ class Fold:
     Attributes:
         position: How far the present epoch has come.
         held_out_logits: Of the last epoch's weights, shape (N, C); None: they have to be predicted.
+        doing: What is done at present, in words, for messages.
     """
 
     recipe: Recipe
@@ -44,6 +45,7 @@ class Fold:
     history: History = field(default_factory=History)
     position: EpochPosition = field(default_factory=EpochPosition)
     held_out_logits: NDArray[np.float32] | None = None
+    doing: str = "at the start"
 
     @property
     def device(self) -> torch.device:
@@ -67,6 +69,7 @@ class Fold:
         share, model = self.team.share, self.state.final_model()
         self.team.spread_buffers(model)
         batch_size = -(-self.recipe.training.batch_size * EVALUATION_BATCHES // share.processes)
+        self.doing = f"while images were predicted, {batch_size:,} at once"
         loader = evaluation_loader(
             self.team.own_rows(rows), batch_size=batch_size, workers=0, pin=self.device.type == "cuda"
         )
@@ -85,6 +88,7 @@ class Fold:
         """Write a checkpoint of this very moment: nothing may be half done. One process does it for all."""
         if not self.team.leads:
             return
+        self.doing = "while a checkpoint was written"
         self.job.lock.check()
         progress = {"history": self.history.to_state(), "position": dataclasses.asdict(self.position)}
         self.checkpoint.write(self.state, progress)
@@ -94,8 +98,12 @@ class Fold:
         return self.team.agree(self.job.pacing.stop.reason)
 
     def stop(self, why: str, where: str, *, save: bool = True) -> None:
-        """Save, and raise Unfinished."""
+        """Save, and raise Unfinished.
+
+        Of several processes none ends before the checkpoint is whole: torchrun kills the others soon after one has.
+        """
         self.job.pacing.stop.seen()
         if save:
             self.save()
+            self.team.agree()
         raise Unfinished(f"stopped by {why}, {where}; the same command goes on from there")

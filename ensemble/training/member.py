@@ -134,6 +134,7 @@ def train_fold(member: Member, fold: int, observer: Observer, pacing: Pacing | N
             fold's checkpoint cannot be gone on from.
         StorageError: The disk is full, read-only or gone.
         TrainingDiverged: The loss stopped being finite.
+        OutOfMemory: The machine or the device has too little memory.
         Unfinished: Somebody asked to stop.
         WorkerDied: A data worker was killed, or a process that trains along.
     """
@@ -239,6 +240,7 @@ def merge_member(member: Member) -> list[int]:
         FoldError: A fold was trained on another fold file, dataset or images.
     """
     with locked(member.runs.lock, wait=True):
+        remove_leftovers(member.paths.folder)
         refuse_other_recipe(member)
         missing = sorted(set(range(member.folds.n_folds)) - set(finished_folds(member.paths, member.folds.n_folds)))
         if not missing:

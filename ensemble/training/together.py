@@ -11,6 +11,7 @@ from __future__ import annotations
 import inspect
 import os
 import socket
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import timedelta
@@ -27,7 +28,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from ensemble.data.loaders import ImageRows
 from ensemble.data.shares import Share
-from ensemble.errors import DataError, EnsembleError, WorkerDied
+from ensemble.errors import EXIT_UNFINISHED, DataError, EnsembleError, WorkerDied, printable
 from ensemble.files import locked
 from ensemble.seeds import derive_seed
 from ensemble.stopping import signals_deferred
@@ -180,11 +181,18 @@ class TorchrunTeam(Team):
                     self._collect(end)
             except WorkerDied:
                 if not self.leads:
+                    self._say_alone(end)
                     os._exit(end.exit_code)  # they are gone, or do not answer: torch would wait for them at its end
         if not self.leads and end is not None:
             raise SystemExit(end.exit_code) from error
         if is_loss(error):
             raise WorkerDied(LOST) from error
+
+    def _say_alone(self, end: End) -> None:
+        """The others are within a step and learn of nothing but our end, and what this process prints is not shown."""
+        if end.exit_code != EXIT_UNFINISHED and end.said != LOST and sys.__stderr__ is not None:
+            sys.__stderr__.write(printable(f"error: process {self.share.rank} of {self.processes}: {end.said}\n"))
+            sys.__stderr__.flush()
 
     def _ask(self, *, failed: bool, asked: bool, within: timedelta | None = None) -> tuple[bool, bool]:
         """Whether any has failed, and whether any asks to stop."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 
 from ensemble.data.cache import ImageCache
 from ensemble.dataset import Dataset
-from ensemble.errors import DataError, TrainingDiverged
+from ensemble.errors import DataError, OutOfMemory, TrainingDiverged
 from ensemble.files import locked, remove_leftovers
 from ensemble.folds import FoldFile
 from ensemble.recipe import Recipe, recipe_hash
@@ -114,8 +115,11 @@ class TrialRunner:
         Raises:
             RecipeError: The settings do not go together.
             TrainingDiverged: The loss stopped being finite.
+            OutOfMemory: The settings need more than there is.
+            WorkerDied: A data worker was killed; the folder stays.
             Unfinished: Somebody asked to stop; the folder stays, for whoever repeats the trial.
         """
+        gc.collect()  # a trial before this one that failed may still hold the device's memory, in circles of objects
         dataset = self.rows.dataset
         check_recipe(recipe, n_classes=len(dataset.class_names), title="the trial", labels=dataset.train.labels)
         cache = self.open_cache(recipe.data.image_size)
@@ -130,10 +134,10 @@ class TrialRunner:
             job = FoldJob(paths, lock, hardware, facts, self.pacing, checkpoint)
             try:
                 outcome = fit_fold(recipe, data, job, _Reporter(report, recipe.training.epochs))
-            except (Pruned, TrainingDiverged):
+            except (Pruned, TrainingDiverged, OutOfMemory):
                 shutil.rmtree(folder, ignore_errors=True)
                 raise
-        shutil.rmtree(folder, ignore_errors=True)
+            shutil.rmtree(folder, ignore_errors=True)  # under its lock: who has waited for that makes a new folder
         return outcome.rows[outcome.chosen_epoch - 1].fold_macro_average_precision
 
 

@@ -188,6 +188,29 @@ def test_a_killed_worker_is_named(
     assert_same_end(tmp_path, dataset, undisturbed)
 
 
+def test_memory_that_runs_out_is_one_error_and_the_fold_goes_on_when_there_is_some(
+    undisturbed: Path,
+    dataset: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def ask_for_too_much() -> None:
+        torch.empty(1 << 50, dtype=torch.uint8)
+
+    at_batch(monkeypatch, 3, ask_for_too_much)
+    assert run_command(lambda _argv: run_train(tmp_path, dataset, "--checkpoint-seconds", "0")) == 1
+    said = capsys.readouterr().err
+    assert said.startswith("error: small fold 0: memory ran out in epoch 1 of 2, batch 3 of 5 (DefaultCPUAllocator: ")
+    assert "try training.batch_size=4 with training.accumulation_steps=4" in said
+    assert said.endswith(
+        "The last checkpoint is kept: where memory was short for a while, the same command goes on from it. A changed "
+        "recipe needs --overwrite, which discards fold_0/checkpoint.pt, or --name OTHER\n"
+    )
+    monkeypatch.undo()
+    assert_same_end(tmp_path, dataset, undisturbed)
+
+
 def test_divergence_names_the_ids_and_keeps_the_last_good_checkpoint(dataset: Path, tmp_path: Path) -> None:
     said = r"epoch 1, batch 3 of 5 \(update 2, learning rate 9\.33e\+29; ids 's.*discards fold_0/checkpoint\.pt"
     with pytest.raises(TrainingDiverged, match=said):

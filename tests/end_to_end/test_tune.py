@@ -7,11 +7,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from ensemble import demo, tune
-from ensemble.errors import ArtefactError, FoldError, RecipeError, Unfinished
+from ensemble.errors import ArtefactError, FoldError, RecipeError, Unfinished, WorkerDied
 from ensemble.recipe import load_recipe
-from ensemble.training import trial
+from ensemble.training import engine, trial
 from ensemble.training.job import FoldData
 from ensemble.training.trial import TrialRows
 
@@ -74,8 +75,10 @@ def test_the_best_recipe_comes_out_and_the_held_out_fold_was_never_seen(
     assert "fold 1, whose rows are never seen" in shown
     assert f"next: python -m ensemble.train {folder / 'best.yaml'}" in shown
     before = (folder / "trials.csv").read_bytes()
+    (folder / ".trials.csv.0123.tmp").write_text("of a process that was killed")
     assert run(world, "--trials", "2", "--fold", "1", "--pruner", "none") == 0
     assert (folder / "trials.csv").read_bytes() == before
+    assert not list(folder.glob(".*.tmp"))
     assert len(seen) == 2
 
 
@@ -100,6 +103,49 @@ def test_a_search_that_was_stopped_goes_on_from_the_trials_checkpoint(
         trials = list(csv.DictReader(stream))
     assert [(one["state"], one["retry_of"]) for one in trials] == [("lost", ""), ("complete", "0")]
     assert not (folder / "trial_0").exists()
+
+
+def test_a_trial_that_needs_too_much_memory_fails_with_its_reason_and_the_search_goes_on(
+    world: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    original, asked = engine._forward_loss, []
+
+    def short(*args: object) -> torch.Tensor:
+        asked.append(args)
+        if len(asked) == 1:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB.")
+        return original(*args)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(engine, "_forward_loss", short)
+    assert run(world, "--trials", "2", "--study", "short") == 0
+    folder = world / "runs" / "phantoms" / "tuning" / "short"
+    with (folder / "trials.csv").open() as stream:
+        trials = list(csv.DictReader(stream))
+    assert [one["state"] for one in trials] == ["failed", "complete"]
+    assert trials[0]["problem"].startswith("memory ran out in epoch 1 of 2, batch 1 of ")
+    assert "(CUDA out of memory. Tried to allocate 20.00 GiB). Training takes memory for" in trials[0]["problem"]
+    assert "try training.batch_size=8 with training.accumulation_steps=2" in trials[0]["problem"]
+    assert not list(folder.glob("trial_*"))
+
+
+def test_what_a_killed_data_worker_left_is_gone_on_with(world: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    original = trial._Reporter.epoch_done
+
+    def kill(self: trial._Reporter, row: object) -> None:
+        original(self, row)  # type: ignore[arg-type]
+        raise WorkerDied("data worker process 1 was killed (SIGKILL)")
+
+    monkeypatch.setattr(trial._Reporter, "epoch_done", kill)
+    flags = ["--trials", "1", "--study", "killed"]
+    with pytest.raises(WorkerDied):
+        run(world, *flags)
+    folder = world / "runs" / "phantoms" / "tuning" / "killed"
+    assert (folder / "trial_0").is_dir()
+    monkeypatch.undo()
+    assert run(world, *flags) == 0
+    with (folder / "trials.csv").open() as stream:
+        trials = list(csv.DictReader(stream))
+    assert [(one["state"], one["retry_of"]) for one in trials] == [("lost", ""), ("complete", "0")]
 
 
 def test_what_does_not_fit_is_refused(world: Path, tmp_path: Path) -> None:

@@ -40,6 +40,11 @@ def raising(error: BaseException):  # type: ignore[no-untyped-def]
             1,
             "error: there is too little memory (Unable to allocate 9 TiB). Make some free\n",
         ),
+        (
+            RuntimeError("CUDA out of memory. Tried to allocate 2.00 GiB."),
+            1,
+            "error: there is too little memory (CUDA out of memory. Tried to allocate 2.00 GiB). Make some free\n",
+        ),
         (OSError(28, "No space left on device", "runs/x"), 1, "error: runs/x: No space left on device\n"),
     ],
 )
@@ -48,6 +53,11 @@ def test_errors_become_one_message_and_a_code(
 ) -> None:
     assert run_command(raising(error)) == code
     assert capsys.readouterr().err == message
+
+
+def test_a_fault_of_the_program_is_shown_as_one() -> None:
+    with pytest.raises(RuntimeError, match="shape mismatch"):
+        run_command(raising(RuntimeError("shape mismatch")))
 
 
 @pytest.mark.parametrize("how", ["sigterm", "ctrl-c"])

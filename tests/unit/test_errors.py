@@ -23,6 +23,7 @@ def test_gather_keeps_one_problem_on_one_line() -> None:
         (errors.AlignmentError, 2),
         (errors.ArtefactError, 2),
         (errors.TrainingDiverged, 1),
+        (errors.OutOfMemory, 1),
         (errors.EnsembleError, 1),
     ],
 )

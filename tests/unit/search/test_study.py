@@ -7,12 +7,21 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import optuna
 import pytest
 
-from ensemble.errors import ArtefactError, DataError, TrainingDiverged, Unfinished
+from ensemble.errors import (
+    ArtefactError,
+    DataError,
+    OutOfMemory,
+    StorageError,
+    TrainingDiverged,
+    Unfinished,
+    WorkerDied,
+)
 from ensemble.recipe.space import Parameter
 from ensemble.search.owners import is_gone, this_process
 from ensemble.search.storage import open_storage, without_password
@@ -100,18 +109,60 @@ def test_a_worker_that_was_killed_loses_no_trial_and_doubles_none(storage: str, 
     assert len(done) == len(set(done))
 
 
-def test_a_trial_that_was_interrupted_is_tried_again_with_its_folder(tmp_path: Path) -> None:
-    def stop(_trial: Trial) -> float:
-        raise Unfinished("stopped")
-
-    for _ in range(2):
-        with pytest.raises(Unfinished):
-            open_study(tmp_path, trials=1).work(stop)
+def test_a_trial_that_was_interrupted_is_tried_again_with_its_folder_however_often(tmp_path: Path) -> None:
+    errors = [Unfinished("stopped"), StorageError("the disk is full"), KeyboardInterrupt(), *[Unfinished("again")] * 3]
+    for error in errors:
+        with pytest.raises(type(error)):
+            open_study(tmp_path, trials=1).work(raising(error))
     origins: list[int] = []
     study = open_study(tmp_path, trials=1)
     study.work(lambda trial: origins.append(trial.origin) or 0.1)
     assert origins == [0]
-    assert [one.state for one in study.trials()] == ["lost", "lost", "complete"]
+    assert [one.state for one in study.trials()] == ["lost"] * 6 + ["complete"]
+    assert {one.overrides for one in study.trials()} == {("optimizer.lr=0.25", "loss.name=asl")}
+
+
+def raising(error: BaseException) -> Callable[[Trial], float]:
+    def objective(_trial: Trial) -> float:
+        raise error
+
+    return objective
+
+
+def test_a_trial_whose_data_workers_die_is_tried_again_three_times(tmp_path: Path) -> None:
+    for error in (
+        WorkerDied("1"),
+        WorkerDied("2"),
+        Unfinished("which does not count"),
+        WorkerDied("3"),
+        WorkerDied("4"),
+    ):
+        with pytest.raises(type(error), match=str(error)):
+            open_study(tmp_path, trials=2).work(raising(error))
+    study = open_study(tmp_path, trials=2)
+    study.work(lambda trial: float(trial.number))
+    found = [(one.state, one.retry_of) for one in study.trials()]
+    assert found == [("lost", None), *[("lost", before) for before in range(4)], ("complete", None)]
+
+
+def test_too_little_memory_fails_the_trial_and_the_search_goes_on(tmp_path: Path) -> None:
+    short: list[Exception] = [OutOfMemory("memory ran out"), RuntimeError("CUDA out of memory. Tried."), MemoryError()]
+
+    def objective(trial: Trial) -> float:
+        if trial.number < len(short):
+            raise short[trial.number]
+        return 0.5
+
+    study = open_study(tmp_path, trials=4)
+    study.work(objective)
+    assert [(one.state, one.problem) for one in study.trials()] == [
+        ("failed", "memory ran out"),
+        ("failed", "there is too little memory (CUDA out of memory. Tried)"),
+        ("failed", "there is too little memory (no more could be had)"),
+        ("complete", ""),
+    ]
+    with pytest.raises(RuntimeError, match="a fault of the program"):
+        open_study(tmp_path, trials=5).work(raising(RuntimeError("a fault of the program")))
 
 
 def test_what_diverges_fails_and_the_search_goes_on(tmp_path: Path) -> None:

@@ -99,6 +99,26 @@ def test_damage_is_named(tmp_path: Path) -> None:
         read_checkpoint(path, FACTS)
 
 
+def test_too_little_memory_for_a_checkpoint_is_no_damage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path, short = tmp_path / "c.pt", torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
+
+    def refuse(*_args: object) -> None:
+        raise short
+
+    state = make_state()
+    write(path, state, {})
+    checkpoint = read_checkpoint(path, FACTS)
+    assert checkpoint is not None
+    monkeypatch.setattr(state.optimizer, "load_state_dict", refuse)
+    with pytest.raises(torch.OutOfMemoryError):  # training makes an error of it
+        checkpoint.restore(state, CPU)
+    monkeypatch.setattr(checkpoint_module, "load_tensors", refuse)
+    said = r"cannot be read: there is too little memory \(CUDA out of memory.*\)\. Make some free, and give the same"
+    with pytest.raises(ArtefactError, match=said) as caught:
+        read_checkpoint(path, FACTS)
+    assert "Remove it" not in str(caught.value)
+
+
 @pytest.mark.parametrize("content", [b"", b"junk", b"hello\n", b"\x80\x02", b"PK\x03\x04"])
 def test_any_junk_is_refused_with_a_remedy(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "c.pt"

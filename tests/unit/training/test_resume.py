@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pkgutil
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -12,6 +13,7 @@ import pytest
 import torch
 
 from ensemble.data.loaders import ImageRows
+from ensemble.errors import OutOfMemory
 from ensemble.files import locked
 from ensemble.models import build_model
 from ensemble.recipe import Recipe
@@ -110,3 +112,41 @@ def test_small_images_a_frozen_backbone_an_average_and_early_stopping(recipe: Re
         assert found.chosen_epoch == whole.chosen_epoch
         losses = [[(row.train_loss, row.fold_loss, row.inner_loss) for row in one.rows] for one in (found, whole)]
         assert losses[0] == losses[1]
+
+
+SHORT = "CUDA out of memory. Tried to allocate 20.00 GiB. GPU 0 has a total capacity of 7.79 GiB."
+
+
+@pytest.mark.parametrize(
+    ("where", "calls", "doing"),
+    [
+        ("fit.build_state", 0, "while the network was made"),
+        ("checkpoint.Checkpoint.restore", 0, "at the start"),
+        ("engine._forward_loss", 1, "in epoch 1 of 4, batch 4 of 5"),
+        ("engine.batch_logits", 1, "while images were predicted, 8 at once"),
+        ("checkpoint._state_of", 0, "while a checkpoint was written"),
+    ],
+)
+def test_memory_that_runs_out_is_one_error_that_says_when_and_what_takes_it(
+    where: str, calls: int, doing: str, *, recipe: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(Killed):
+        train(recipe, tmp_path / "fold_0", killed_at(3))
+    place, _, name = f"ensemble.training.{where}".rpartition(".")
+    original, done = pkgutil.resolve_name(f"{place}.{name}"), []
+
+    def short(*args: object, **more: object) -> object:
+        done.append(args)
+        if len(done) > calls:
+            raise torch.OutOfMemoryError(SHORT)
+        return original(*args, **more)
+
+    monkeypatch.setattr(f"{place}.{name}", short)
+    with pytest.raises(OutOfMemory) as caught:
+        train(recipe, tmp_path / "fold_0")
+    assert str(caught.value) == (
+        f"memory ran out {doing} ({SHORT[:-1]}). Training takes memory for training.batch_size (4), data.image_size "
+        f"(32 × 32) and the network ({NETWORK}): try training.batch_size=2 with training.accumulation_steps=4 (as many "
+        "images an update), smaller images or a smaller network"
+    )
+    assert (tmp_path / "fold_0" / "checkpoint.pt").exists()

@@ -8,9 +8,12 @@ import pytest
 import torch
 from torch import nn
 
+from ensemble.data.shares import Share
 from ensemble.errors import RecipeError
 from ensemble.recipe import ModelSettings, Recipe, TrainingSettings
 from ensemble.recipe.schema import DataSettings
+from ensemble.training import build
+from ensemble.training.build import build_state
 from ensemble.training.job import Hardware
 from ensemble.training.precision import choose_precision
 from ensemble.training.sharing import (
@@ -20,6 +23,7 @@ from ensemble.training.sharing import (
     rows_at_least,
     share_statistics,
 )
+from ensemble.training.team import Team
 
 CPU = torch.device("cpu")
 
@@ -79,3 +83,22 @@ def test_weights_that_a_step_leaves_out_are_found() -> None:
     partial = nn.Sequential(nn.Flatten(), nn.Linear(16, 2))
     partial.register_parameter("idle", nn.Parameter(torch.zeros(1)))
     assert leaves_weights_out(partial, (4, 4), CPU)
+
+
+def test_what_a_step_leaves_out_is_asked_before_statistics_are_shared(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A step of a network that shares them is an exchange, for which all processes have to be there."""
+    shares: list[bool] = []
+
+    def share_any(model: nn.Module) -> bool:
+        return any(isinstance(module, nn.SyncBatchNorm) for module in model.modules())
+
+    def asked(model: nn.Module, *where: Any) -> bool:
+        shares.append(share_any(model))
+        return leaves_weights_out(model, *where)
+
+    monkeypatch.setattr(build, "leaves_weights_out", asked)
+    hardware = Hardware(CPU, choose_precision("float32", CPU), 0, 1, processes=2)
+    recipe = make_recipe(model="test_resnet", sync_batchnorm=True)
+    state, _ = build_state(recipe, hardware, n_classes=3, n_batches=4, team=Team(Share(0, 2)))
+    assert shares == [False]
+    assert share_any(state.model)

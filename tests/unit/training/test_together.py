@@ -11,11 +11,14 @@ import textwrap
 import pytest
 from torch import distributed as dist
 
-from ensemble.errors import DataError, RecipeError
+from ensemble.data.shares import Share
+from ensemble.errors import DataError, OutOfMemory, RecipeError
 from ensemble.processes import Place
-from ensemble.training import torchrun
+from ensemble.training import together, torchrun
 from ensemble.training.endings import LOST, End, end_by
+from ensemble.training.together import TorchrunTeam
 
+SHORT = "there is too little memory ({}). Make some free"
 PROCESSES = 3
 SCRIPT = """
 import sys
@@ -121,12 +124,45 @@ def test_three_processes_are_as_one() -> None:
         (OSError(28, "No space left on device", "runs/x"), End(1, "runs/x: No space left on device")),
         (RuntimeError("[gloo/transport/tcp/pair.cc:534] Connection closed by peer"), End(1, LOST)),
         (dist.DistBackendError("NCCL error"), End(1, LOST)),
+        (OutOfMemory("memory ran out in epoch 1"), End(1, "memory ran out in epoch 1")),
+        (MemoryError("Unable to allocate 9 TiB"), End(1, SHORT.format("Unable to allocate 9 TiB"))),
+        (
+            dist.DistBackendError("NCCL error\nfailure 2 'out of memory'"),
+            End(1, SHORT.format("failure 2 'out of memory'")),
+        ),
         (RuntimeError("shape mismatch"), None),
         (AssertionError(), None),
     ],
 )
 def test_how_a_process_ends_is_told_but_for_faults_of_the_program(error: BaseException, end: End | None) -> None:
     assert end_by(error) == end
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "said"),
+    [
+        (OutOfMemory("memory ran out in epoch 1"), 1, "error: process 1 of 3: memory ran out in epoch 1\n"),
+        (KeyboardInterrupt("SIGTERM"), 75, ""),
+        (RuntimeError("Connection closed by peer"), 1, ""),
+    ],
+)
+def test_a_process_that_fails_while_the_others_are_within_a_step_is_heard(
+    error: BaseException, code: int, said: str, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def unanswered(**_question: object) -> None:
+        raise RuntimeError("[gloo] Timed out waiting 60000ms for recv operation to complete")
+
+    def end(code: int) -> None:
+        raise SystemExit(code)
+
+    team = TorchrunTeam.__new__(TorchrunTeam)
+    team.share, team._over = Share(1, 3), False
+    monkeypatch.setattr(team, "_ask", unanswered)
+    monkeypatch.setattr(together.os, "_exit", end)
+    with pytest.raises(SystemExit) as caught:
+        team.tell(error)
+    assert caught.value.code == code
+    assert capfd.readouterr().err == said
 
 
 def test_devices_are_given_by_rank_and_there_have_to_be_enough(monkeypatch: pytest.MonkeyPatch) -> None:
