@@ -12,11 +12,11 @@ in the end; nothing reads them.
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
 import zipfile
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -62,8 +62,7 @@ def unpacked(path: Path, runs: Path) -> Path:
         try:
             _unpack(path, part)
             with storage_errors(folder):
-                for written in chain(part.rglob("*"), [part]):
-                    sync_folder(written)  # or file
+                os.sync()  # all at once: one after the other, tens of thousands of files would take minutes
                 part.rename(folder)
                 sync_folder(folder.parent)
         finally:
