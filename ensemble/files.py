@@ -8,7 +8,6 @@ import hashlib
 import json
 import os
 import re
-import unicodedata
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from contextvars import ContextVar
@@ -243,13 +242,3 @@ def _hold(path: Path, *, wait: bool) -> BinaryIO:
             ) from error
         opened.pop_all()
     return stream
-
-
-def folder_name(name: str) -> str:
-    """What the folder of something called ``name`` is called: ``Schädel 2`` is ``Schadel_2``.
-
-    Accents are left out, every other character that a folder's name shall not have becomes ``_``. Two
-    names may become one: whoever writes there has to see whose the folder is.
-    """
-    plain = "".join(one for one in unicodedata.normalize("NFKD", name) if not unicodedata.combining(one))
-    return re.sub(r"^[^A-Za-z0-9_]|[^A-Za-z0-9_.+\-]", "_", plain)
