@@ -14,8 +14,9 @@ DIR is a dataset with groups (``hippocampus_mr``), of which ``--rows`` rows are 
     make the score to reach.
 ``ours``
     The command ``run`` as a user types it, which trains as many folds at once as there are cores. Its epochs are fixed
-    before, as rungs of a ladder: if the blend of the first does not reach the score, the next trains anew, and its time
-    comes on top. Learning rate, batch, warm-up and schedule are the plain loop's.
+    before: more for networks that are cheap, fewer for the one that is not (``MEMBERS``). If the blend does not reach
+    the score, the same command with another member (``RESERVE``) trains what is missing, and its time comes on top.
+    Learning rate, batch, warm-up and schedule are the plain loop's.
 
 Time is that of whole processes, from the start of Python to the last file: imports, folds, cache, training, scores of
 every epoch, tables, blend and report. "CPU" is the processor time of the same processes, which a busy machine disturbs
@@ -27,6 +28,7 @@ from __future__ import annotations
 import argparse
 import json
 import math
+import re
 import resource
 import subprocess
 import sys
@@ -63,6 +65,23 @@ NETWORKS = {
 }
 
 
+class Member(NamedTuple):
+    """One of ours: what it is called, its network, and its epochs as a share of the plain loop's."""
+
+    name: str
+    network: str
+    share: float
+
+    def epochs(self, plain_epochs: int) -> int:
+        """At least one."""
+        return max(1, round(self.share * plain_epochs))
+
+
+MEMBERS = (Member("cnn2", "cnn2", 10 / 6), Member("lstm", "lstm", 1.0), Member("resnet18", "resnet18", 4 / 6))
+RESERVE = (Member("resnet18_longer", "resnet18", 1.0),)
+RUNGS = (MEMBERS, RESERVE)
+
+
 class Spent(NamedTuple):
     """Seconds of whole processes."""
 
@@ -80,9 +99,6 @@ def main() -> None:
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
     parser.add_argument("--rows", type=int, default=3000)
     parser.add_argument("--epochs", type=int, default=6)
-    parser.add_argument(
-        "--ladder", nargs="+", type=float, default=[0.84, 1.0], metavar="SHARE", help="of --epochs, ours"
-    )
     parser.add_argument("--quick", action="store_true", help="240 rows, one seed, two epochs: shows that it runs")
     parser.add_argument("--plain", nargs=4, metavar=("NETWORK", "SEED", "FOLDS", "OUT"), help=argparse.SUPPRESS)
     args = parser.parse_args()
@@ -92,7 +108,7 @@ def main() -> None:
         return
     if args.quick:
         args.seeds, args.rows, args.epochs = [0], 240, 2
-    rungs = ", ".join(str(epochs_of(share, args.epochs)) for share in args.ladder)
+    rungs = "; then ".join(", ".join(f"{one.network} {one.epochs(args.epochs)}" for one in rung) for rung in RUNGS)
     print(f"{args.rows:,} rows, {N_FOLDS} folds, {SIZE} px; epochs: plain {args.epochs}, ours {rungs}")
     ratios = []
     for seed in args.seeds:
@@ -107,10 +123,10 @@ def race(args: argparse.Namespace, seed: int, scratch: Path) -> Spent:
     """Both sides on one seed; the ratios, infinite where the score was not reached."""
     data = scratch / "part"
     n_rows = write_subset(args.folder, data, rows=args.rows, n_folds=N_FOLDS, seed=seed)
-    ours, scores = [], []
-    for number, share in enumerate(args.ladder):
-        epochs = epochs_of(share, args.epochs)
-        spent, score = run_ours(data, scratch / f"runs_{number}", seed, epochs)
+    ours, scores, members = [], [], list[Member]()
+    for number, rung in enumerate(RUNGS):
+        members += rung
+        spent, score = run_ours(data, scratch, seed, members, args.epochs)
         ours.append(spent)
         scores.append(score)
         if number == 0:
@@ -128,32 +144,30 @@ def race(args: argparse.Namespace, seed: int, scratch: Path) -> Spent:
     return Spent(total.wall / plain.wall, total.cpu / plain.cpu) if reached else Spent(math.inf, math.inf)
 
 
-def epochs_of(share: float, epochs: int) -> int:
-    return max(1, round(share * epochs))
-
-
-def run_ours(data: Path, runs: Path, seed: int, epochs: int) -> tuple[Spent, float]:
-    """Train three members and blend them by one command; time and cross-fitted macro-F1."""
+def run_ours(data: Path, scratch: Path, seed: int, members: Sequence[Member], plain_epochs: int) -> tuple[Spent, float]:
+    """Train what is not trained yet and blend it, by one command; time and cross-fitted macro-F1."""
     settings = [
         f"data.image_size={SIZE}",
         f"training.batch_size={BATCH}",
-        f"training.epochs={epochs}",
         f"optimizer.lr={LEARNING_RATE}",
         f"augment={MOVES}",
     ]
-    recipes = [str(ROOT / "recipes" / f"{network}.yaml") for network in NETWORKS]
-    flags = [
-        "--data",
-        str(data),
-        "--runs",
-        str(runs),
-        "--seed",
-        str(seed),
-        "--submission",
-        str(runs / "submission.csv"),
-    ]
+    recipes = [own_recipe(scratch, member, plain_epochs) for member in members]
+    runs = scratch / "runs"
+    flags = ["--data", str(data), "--runs", str(runs), "--seed", str(seed), "--submission", str(scratch / "sent.csv")]
     spent = call(["-m", "ensemble.run", *recipes, *flags, *(text for one in settings for text in ("--set", one))])
     return spent, cross_fitted(runs / "part" / "blends" / "blend" / "blend.json")
+
+
+def own_recipe(scratch: Path, member: Member, plain_epochs: int) -> str:
+    """The shipped recipe with the member's epochs, as a user would copy and change it."""
+    text = (ROOT / "recipes" / f"{member.network}.yaml").read_text(encoding="utf-8")
+    changed, n = re.subn(r"\{epochs: \d+", f"{{epochs: {member.epochs(plain_epochs)}", text)
+    if n != 1:
+        sys.exit(f"recipes/{member.network}.yaml: expected one line with epochs, got {n}")
+    path = scratch / f"{member.name}.yaml"
+    path.write_text(changed, encoding="utf-8")
+    return str(path)
 
 
 MOVES = "[{HorizontalFlip: {p: 0.5}}, {Affine: {rotate: [-10, 10], scale: [0.9, 1.1], p: 0.7}}]"
@@ -164,7 +178,7 @@ def run_plain(args: argparse.Namespace, data: Path, scratch: Path, seed: int) ->
     spent = Spent()
     tables = scratch / "plain"
     tables.mkdir()
-    folds = scratch / "runs_0" / "part" / "folds.csv"
+    folds = scratch / "runs" / "part" / "folds.csv"
     for network in NETWORKS:
         out = tables / f"{network}.csv"
         flags = ["--epochs", str(args.epochs), "--plain", network, str(seed), str(folds), str(out)]

@@ -82,7 +82,7 @@ def _blend(args: argparse.Namespace) -> int:
     from ensemble.files_together import written_together
     from ensemble.report.artefacts import write_blend, write_submission_files
     from ensemble.report.console import open_console
-    from ensemble.report.submission_place import refuse_other_dataset, submission_place
+    from ensemble.report.submission_place import refuse_other_work, submission_place
     from ensemble.report.terminal import print_report
     from ensemble.runs import check_name
 
@@ -90,7 +90,7 @@ def _blend(args: argparse.Namespace) -> int:
     name = check_name("blend" if args.name is None else str(args.name), "the blend name")
     submission = submission_place(args.submission, name)
     source, runs = open_source(args.runs or Path("runs"), args.members, data=args.data, writes=submission)
-    refuse_other_dataset(submission, source.name)
+    refuse_other_work(submission, source.name, runs)
     paths = runs.blend(name)
     with locked(paths.lock):
         remove_leftovers(paths.folder)

@@ -8,7 +8,6 @@ import hashlib
 import json
 import os
 import re
-import unicodedata
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from contextvars import ContextVar
@@ -96,10 +95,17 @@ def append_line(path: Path, line: str) -> None:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
-def remove_leftovers(folder: Path) -> None:
-    """Remove the temporary files of writers that were killed. To be called under the lock of ``folder``."""
+def remove_leftovers(folder: Path, *names: str) -> None:
+    """Remove the temporary files of writers that were killed. To be called under the lock of ``folder``.
+
+    Args:
+        folder: It may be missing.
+        names: Of the files that the lock guards; none: it guards all in the folder.
+    """
+    of_names = re.compile(rf"\.({'|'.join(map(re.escape, names))})\.[0-9a-f]+\.tmp")
     for left in folder.glob(".*.tmp"):
-        left.unlink(missing_ok=True)
+        if not names or of_names.fullmatch(left.name):
+            left.unlink(missing_ok=True)
 
 
 def sync_folder(folder: Path) -> None:
@@ -236,13 +242,3 @@ def _hold(path: Path, *, wait: bool) -> BinaryIO:
             ) from error
         opened.pop_all()
     return stream
-
-
-def folder_name(name: str) -> str:
-    """What the folder of something called ``name`` is called: ``Schädel 2`` is ``Schadel_2``.
-
-    Accents are left out, every other character that a folder's name shall not have becomes ``_``. Two
-    names may become one: whoever writes there has to see whose the folder is.
-    """
-    plain = "".join(one for one in unicodedata.normalize("NFKD", name) if not unicodedata.combining(one))
-    return re.sub(r"^[^A-Za-z0-9_]|[^A-Za-z0-9_.+\-]", "_", plain)

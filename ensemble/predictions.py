@@ -19,8 +19,8 @@ from scipy.special import expit
 
 from ensemble.errors import AlignmentError, ArtefactError, first_few
 from ensemble.files import atomic_write
+from ensemble.parquet_files import opened_parquet, texts_of
 from ensemble.prediction_checks import column_problems, head_of
-from ensemble.unpacked_size import check_parquet_size
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -110,13 +110,18 @@ def read_predictions(path: Path) -> PredictionTable:
 
     Raises:
         ArtefactError: Missing, damaged, foreign, or of a version that this release does not know.
+        DataError: It would fill memory.
     """
     import pyarrow as pa  # noqa: PLC0415
-    import pyarrow.parquet as pq  # noqa: PLC0415
 
     try:
-        check_parquet_size(path, pq.read_metadata(path))
-        arrow = pq.read_table(path)
+        with opened_parquet(path) as file:
+            schema = file.schema_arrow
+            head = head_of(path, (schema.metadata or {}).get(_KEY), reads=FORMAT_VERSION, scales=SCALES)
+            class_names = tuple(head["class_names"])
+            _refuse_damaged(path, schema.empty_table(), class_names)  # before columns of another kind are read
+            wanted = {*_RESERVED, *class_names}
+            arrow = file.read([name for name in schema.names if name in wanted])
     except FileNotFoundError as error:
         raise ArtefactError(f"{path}: the prediction table is missing") from error
     except (pa.ArrowException, OSError) as error:
@@ -124,7 +129,16 @@ def read_predictions(path: Path) -> PredictionTable:
             f"{path}: expected a Parquet prediction table, but it cannot be read ({error}). "
             "Write it anew: the command that trained the member does (a fold's own table: with --overwrite)"
         ) from error
-    return _from_arrow(path, arrow)
+    _refuse_damaged(path, arrow, class_names)
+    values = [arrow.column(name).to_numpy() for name in class_names]
+    return PredictionTable(
+        image_ids=texts_of(arrow.column("image_id"), where=f"{path}, column 'image_id'"),
+        class_names=class_names,
+        values=np.stack(values, axis=1).astype(np.float32, copy=False),
+        scale=head["scale"],
+        folds=arrow.column("fold").to_numpy().astype(np.int16) if "fold" in arrow.column_names else None,
+        notes=head.get("notes", {}),
+    )
 
 
 def is_ours(metadata: Mapping[bytes, bytes] | None) -> bool:
@@ -132,20 +146,9 @@ def is_ours(metadata: Mapping[bytes, bytes] | None) -> bool:
     return _KEY in (metadata or {})
 
 
-def _from_arrow(path: Path, arrow: pa.Table) -> PredictionTable:
-    head = head_of(path, (arrow.schema.metadata or {}).get(_KEY), reads=FORMAT_VERSION, scales=SCALES)
-    class_names = tuple(head["class_names"])
+def _refuse_damaged(path: Path, arrow: pa.Table, class_names: Sequence[str]) -> None:
     if problems := column_problems(arrow, class_names):
         raise ArtefactError.gather(f"{path}: the prediction table is damaged", problems)
-    values = [arrow.column(name).to_numpy() for name in class_names]
-    return PredictionTable(
-        image_ids=np.array(arrow.column("image_id").to_pylist(), dtype=np.str_),
-        class_names=class_names,
-        values=np.stack(values, axis=1).astype(np.float32, copy=False),
-        scale=head["scale"],
-        folds=arrow.column("fold").to_numpy().astype(np.int16) if "fold" in arrow.column_names else None,
-        notes=head.get("notes", {}),
-    )
 
 
 def merge_out_of_fold(tables: Sequence[PredictionTable], image_ids: NDArray[np.str_]) -> PredictionTable:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -54,7 +54,7 @@ def read_whole(args: argparse.Namespace, recipe: Recipe) -> Dataset:
     from ensemble.dataset import read_dataset
     from ensemble.dataset.medmnist import unpacked
 
-    path = unpacked(_data_path(args, recipe), args.runs)
+    path = unpacked(_data_path(args.recipe, args.data, recipe), args.runs)
     _refuse_cache_in(path, args.cache)
     return read_dataset(path)
 
@@ -122,13 +122,33 @@ def prepare_member(
     return Member(recipe, dataset, folds, cache, runs, checked.paths, hardware, command, overrides)
 
 
-def _data_path(args: argparse.Namespace, recipe: Recipe) -> Path:
+def one_dataset(given: Path | None, recipes: Mapping[Path, Recipe]) -> Path:
+    """The folder or MedMNIST file of the dataset that several recipes are to be trained on.
+
+    Args:
+        given: By ``--data``; None: what the recipes say.
+        recipes: At least one, by their files.
+
+    Raises:
+        RecipeError: One says nothing, or they do not say the same.
+    """
+    paths = {file: _data_path(file, given, recipe) for file, recipe in recipes.items()}
+    if len({path.resolve() for path in paths.values()}) > 1:
+        said = "; ".join(f"{path} in {file}" for file, path in paths.items())
+        raise RecipeError(
+            f"nothing was started: expected recipes of one dataset, got data.path: {said}. Give --data DIR, for all of "
+            "them, or run those of each dataset by themselves"
+        )
+    return next(iter(paths.values()))
+
+
+def _data_path(recipe_file: Path, given: Path | None, recipe: Recipe) -> Path:
     from ensemble.dataset.layout import expected_layout
 
-    path: Path | None = args.data or recipe.data.path
+    path = given or recipe.data.path
     if path is None:
         raise RecipeError(
-            f"{args.recipe}: data.path is not set. Set it, or give --data DIR.\n{expected_layout(Path('DIR'))}"
+            f"{recipe_file}: data.path is not set. Set it, or give --data DIR.\n{expected_layout(Path('DIR'))}"
         )
     return path
 
@@ -159,18 +179,29 @@ def _hardware(args: argparse.Namespace, recipe: Recipe) -> Hardware:
 
 
 def wanted_folds(args: argparse.Namespace, folds: FoldFile) -> list[int]:
-    """The folds that were asked for.
+    """The folds that ``train`` was asked for.
 
     Raises:
         FoldError: There is no such fold.
     """
-    if args.all_folds:
-        return list(range(folds.n_folds))
-    if not 0 <= args.fold < folds.n_folds:
-        raise FoldError(
-            f"--fold {args.fold}: expected 0 to {folds.n_folds - 1}, for the dataset has {folds.n_folds} folds"
-        )
-    return [args.fold]
+    return chosen_folds(None if args.all_folds else [args.fold], folds.n_folds)
+
+
+def chosen_folds(wanted: Collection[int] | None, n_folds: int) -> list[int]:
+    """Folds in ascending order, each once.
+
+    Args:
+        wanted: By ``--fold``; None: all.
+        n_folds: How many there are.
+
+    Raises:
+        FoldError: There is no such fold.
+    """
+    if wanted is None:
+        return list(range(n_folds))
+    if unknown := [fold for fold in wanted if not 0 <= fold < n_folds]:
+        raise FoldError(f"--fold {unknown[0]}: expected 0 to {n_folds - 1}, for the dataset has {n_folds} folds")
+    return sorted(set(wanted))
 
 
 def _open_cache(folder: Path, dataset: Dataset, recipe: Recipe, console: Console) -> ImageCache:

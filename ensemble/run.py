@@ -8,12 +8,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ensemble.command import run_command, share_cores, whole_number
+from ensemble.command import positive, run_command, share_cores, whole_number
 from ensemble.errors import (
     EXIT_DONE,
     EXIT_FAILED,
     EnsembleError,
-    FoldError,
     RecipeError,
     Unfinished,
     many,
@@ -55,7 +54,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("recipes", nargs="+", type=Path, metavar="RECIPE", help="recipe files: a member each")
     parser.add_argument("--dry-run", action="store_true", help="print the plan, and stop")
     parser.add_argument(
-        "--max-parallel", type=flags.positive, metavar="N", help="trainings side by side (default: what fits)"
+        "--max-parallel", type=positive, metavar="N", help="trainings side by side (default: what fits)"
     )
     parser.add_argument(
         "--engine", choices=("local", "ray"), default="local", help="what runs the trainings (default: local)"
@@ -92,14 +91,20 @@ def main(argv: Sequence[str]) -> int:
 
 
 def _run(args: argparse.Namespace, stop: StopRequest, engine: Engine) -> int:
+    from ensemble.preparation import chosen_folds
     from ensemble.report.console import open_console
     from ensemble.report.run_view import print_plan
+    from ensemble.report.submission_place import refuse_other_work, submission_place
+    from ensemble.runs import check_name
     from ensemble.scheduling.order import longest_first
 
     console = open_console(soft_wrap=True)
     checked = _check_all(args)
-    runs = next(iter(checked.values())).runs
-    folds = _wanted(args, checked)
+    first = next(iter(checked.values()))
+    runs, folds = first.runs, chosen_folds(args.fold, first.folds.n_folds)
+    if args.fold is None:  # so it ends with a blend
+        name = check_name(args.name or "blend", "the blend name")
+        refuse_other_work(submission_place(args.submission, name), first.whole.name, runs)
     room = _room(args, runs, checked, engine)
     planned = _plan(args, runs, list(checked), folds=folds, room=room)
     print_plan(console, planned, at_once=room.at_once, threads=room.threads)
@@ -123,7 +128,7 @@ def _run(args: argparse.Namespace, stop: StopRequest, engine: Engine) -> int:
 
 def _check_all(args: argparse.Namespace) -> dict[str, Checked]:
     """Every recipe with the dataset: all that is wrong is said at once, before anything starts."""
-    from ensemble.preparation import check_member, read_whole
+    from ensemble.preparation import check_member, one_dataset, read_whole
     from ensemble.recipe import load_recipe
 
     recipes, problems, checked = {}, [], {}
@@ -133,6 +138,7 @@ def _check_all(args: argparse.Namespace) -> dict[str, Checked]:
         except EnsembleError as error:
             problems.append(str(error))
     if not problems:
+        args.data = one_dataset(args.data, recipes)  # told to every training, whatever its recipe says
         whole = read_whole(_train_arguments(args, args.recipes[0]), recipes[args.recipes[0]])
         for path, recipe in recipes.items():
             try:
@@ -157,14 +163,6 @@ def _train_words(args: argparse.Namespace, recipe: Path) -> list[str]:
     return [str(recipe), *flags.shared_words(args)]
 
 
-def _wanted(args: argparse.Namespace, checked: dict[str, Checked]) -> list[int]:
-    n_folds = next(iter(checked.values())).folds.n_folds
-    wanted = list(range(n_folds)) if args.fold is None else sorted(set(args.fold))
-    if wanted[-1] >= n_folds:
-        raise FoldError(f"--fold {wanted[-1]}: expected 0 to {n_folds - 1}, for the dataset has {n_folds} folds")
-    return wanted
-
-
 def _room(args: argparse.Namespace, runs: DatasetRuns, checked: dict[str, Checked], engine: Engine) -> Room:
     """Threads of each training (None on GPUs), and how many fit."""
     from ensemble.scheduling.room import Wish
@@ -179,7 +177,8 @@ def _plan(
 ) -> list[PlannedRun]:
     from ensemble.scheduling.plan import plan_runs
 
-    own = [] if room.threads is None else ["--threads", str(room.threads)]
+    threads = room.threads or args.threads
+    own = [] if threads is None else ["--threads", str(threads)]
     own += [] if room.device == args.device else ["--device", room.device]  # the last one counts
     members = {name: [*_train_words(args, path), *own] for name, path in zip(names, args.recipes, strict=True)}
     return plan_runs(runs, members, folds)

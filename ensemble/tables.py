@@ -10,6 +10,7 @@ from __future__ import annotations
 import csv
 import io
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,10 +20,10 @@ from numpy.typing import NDArray
 
 from ensemble.errors import DataError, first_few, many, quoted
 from ensemble.text_files import read_text
+from ensemble.unpacked_size import MAX_ARRAY_BYTES, MAX_TEXT_BYTES, bytes_of_texts
 
 SEPARATORS = (",", ";", "\t")
 
-_MOST_BYTES = 2**30  # of a column in memory, where every text takes the room of the longest
 _BLANK_LINES = re.compile(r"\A\s*[\r\n]")
 _SPACED_FIELD = re.compile(r' +"')
 _SPACED_QUOTE = re.compile(r'(^|[,;\t]) +"', re.MULTILINE)
@@ -68,8 +69,8 @@ def read_table(path: Path) -> TextTable:
 
     Raises:
         DataError: The file is missing, empty or not UTF-8 text, a quote is not closed, a column has no name or
-            another's name, a field is so long that the column would not fit into memory, or a row has more or fewer
-            fields than the header (such lines are named).
+            another's name, a field is so long that its column would not fit into memory, or all columns together
+            would not, or a row has more or fewer fields than the header (such lines are named).
     """
     text = read_text(path)
     separator = separator_of(text)
@@ -151,7 +152,7 @@ def _header_problems(header: Sequence[str]) -> list[str]:
             f"column {', '.join(unnamed)} has no name in the header. Name it or take it out "
             "(pandas writes such a column unless told to_csv(..., index=False))"
         )
-    if double := sorted({name for name in header if name and header.count(name) > 1}):
+    if double := sorted(name for name, count in Counter(header).items() if name and count > 1):
         problems.append(
             f"the header names {first_few(double)} more than once: rename or remove one; if that line is no header, "
             "put one above it"
@@ -183,18 +184,28 @@ def _ragged_rows(rows: Sequence[Sequence[str]], lines: Sequence[int]) -> list[st
 
 
 def _long_columns(header: Sequence[str], columns: Sequence[Sequence[str]], lines: Sequence[int]) -> list[str]:
-    """The problems of columns that one long field would blow up beyond what fits into memory."""
-    problems = []
-    for name, texts in zip(header, columns, strict=True):
-        lengths = list(map(len, texts))
-        longest = max(lengths, default=0)
-        if 4 * longest * len(texts) > _MOST_BYTES:
-            line = lines[lengths.index(longest)]
-            problems.append(
-                f"column {name!r}: line {line} holds {longest:,} characters, too long for a column of "
-                f"{many(len(texts), 'row')}. Shorten it, or take the column out"
-            )
-    return problems
+    """The problems of columns that long fields would blow up beyond what fits into memory."""
+    needed = list(map(bytes_of_texts, columns))
+    problems = [
+        f"column {name!r}: {_longest_field(texts, lines)}, too long for a column of {many(len(texts), 'row')}. "
+        "Shorten it, or take the column out"
+        for name, texts, room in zip(header, columns, needed, strict=True)
+        if room > MAX_TEXT_BYTES
+    ]
+    if problems or sum(needed) <= MAX_ARRAY_BYTES:
+        return problems
+    widest = needed.index(max(needed))
+    said = (
+        f"expected {many(len(header), 'column')} that fit into {MAX_ARRAY_BYTES:,} bytes of memory, where a field "
+        f"takes the room of its column's longest, got {sum(needed):,}: the widest is {quoted(header[widest])}, whose "
+        f"{_longest_field(columns[widest], lines)}. Shorten such fields, or take columns out"
+    )
+    return [said]
+
+
+def _longest_field(texts: Sequence[str], lines: Sequence[int]) -> str:
+    row = max(range(len(texts)), key=lambda row: len(texts[row]))
+    return f"line {lines[row]} holds {len(texts[row]):,} characters"
 
 
 def shortened(texts: Sequence[str], limit: int = 5) -> str:

@@ -11,7 +11,12 @@ from PIL import Image
 
 TRAIN, HOLDOUT, TEMPLATE, YAML = "train_labels.csv", "val_labels.csv", "sample_submission.csv", "dataset.yaml"
 LABELS = "id,one,two\na,1,0\nb,0,1\nc,0,0\n"
-TABLES: Mapping[str, str] = {TRAIN: LABELS, HOLDOUT: "id,one,two\nd,1,1\n", TEMPLATE: "id,one,two\ne,0,0\nf,0,0\n"}
+TABLES: Mapping[str, str] = {
+    TRAIN: LABELS,
+    HOLDOUT: "id,one,two\nd,1,1\n",
+    TEMPLATE: "id,one,two\ne,0,0\nf,0,0\n",
+    YAML: "n_folds: 2\n",  # of three images, five cannot be made
+}
 FINE = "6 images found"
 
 

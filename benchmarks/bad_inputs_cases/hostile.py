@@ -219,6 +219,27 @@ CASES = (
             + RECIPE,
         ),
     ),
+    case(
+        "a recipe: weights from an address of its own",
+        "model.args.cache_dir: it has no place here",
+        partial(
+            _recipe,
+            text=RECIPE.replace(
+                "cnn2",
+                "resnet10t, args: {cache_dir: ., pretrained_cfg_overlay: {hf_hub_id: null, url: 'file:///MARK'}}",
+            ),
+        ),
+    ),
+    case(
+        "a recipe: an escape beyond Unicode",
+        "expected an escape of at most",
+        partial(_recipe, text='seed: "\\UFFFFFFFF"'),
+    ),
+    case(
+        "dataset.yaml: a folder with a NUL in its name",
+        "control characters",
+        partial(_settings, text='images: "a\\0b"\n'),
+    ),
     case("a recipe nested 5,000 deep", "", partial(_recipe, text="data: " + "[" * 5000 + "]" * 5000 + "\n")),
     case("weights that are a pickle", "it cannot be read", partial(_weights, content=planted_pickle, file="w.pth")),
     case(

@@ -97,7 +97,7 @@ VALUES = (
     case(
         "read right: -1, stated in dataset.yaml",
         "in train not every image is labelled; without a label: one (1)",
-        {TRAIN: LABELS.replace("b,0", "b,-1.0"), YAML: "not_labelled: -1\n"},
+        {TRAIN: LABELS.replace("b,0", "b,-1.0"), YAML: "n_folds: 2\nnot_labelled: -1\n"},
         exit_code=0,
     ),
     right("empty and NaN", LABELS.replace("a,1", "a,NaN").replace("b,0,1", "b,,1")),

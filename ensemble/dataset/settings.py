@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
@@ -12,6 +13,7 @@ from ensemble.errors import RecipeError
 from ensemble.yaml_text import YamlDocument, describe, load_yaml
 
 SPLITS = ("train", "holdout", "test")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
 @dataclass(frozen=True)
@@ -90,8 +92,8 @@ def _is_text(value: Any) -> bool:
 
 
 def _is_inside(value: Any) -> bool:
-    """A relative path that does not leave the folder it is relative to."""
-    if not _is_text(value) or "\\" in value:
+    """A relative path that does not leave the folder it is relative to, and that every system takes."""
+    if not _is_text(value) or "\\" in value or _CONTROL.search(value):
         return False
     path = PurePosixPath(value)
     return not path.is_absolute() and ".." not in path.parts
@@ -124,8 +126,8 @@ def _is_whole(value: Any, *, least: int) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and value >= least
 
 
-_FOLDER = "a folder below the dataset's folder (relative, without '..'; a link may stand there)"
-_FILE = "a file below the dataset's folder (relative, without '..')"
+_FOLDER = "a folder below the dataset's folder (relative, without '..' and control characters; a link may stand there)"
+_FILE = "a file below the dataset's folder (relative, without '..' and control characters)"
 _EXPECTED: dict[str, tuple[Callable[[Any], bool], str]] = {
     "name": (_is_text, "text"),
     "images": (_are_images, f"{_FOLDER}, or one each: {{train: ..., holdout: ..., test: ...}}"),

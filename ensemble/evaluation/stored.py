@@ -21,6 +21,7 @@ from ensemble.thresholds.decider import ExpectedF1
 from ensemble.versions import check_version
 
 BLEND_VERSION = 1
+_MOST_FOLDS = 10_000  # each has a folder, and is asked for by its number
 _HIGHEST = np.nextafter(1.0, 2.0)  # above every probability: nothing is called
 
 
@@ -86,7 +87,7 @@ def read_blend(folder: Path) -> StoredBlend:
     try:
         _refuse_foreign(paths, content)
         return _blend_of(paths, content)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
         raise ArtefactError(
             f"{paths.summary}: expected a blend.json as python -m ensemble.blend writes it; it is damaged "
             f"({type(error).__name__}: {error}). Make the blend again"
@@ -115,12 +116,18 @@ def _blend_of(paths: BlendPaths, content: Mapping[str, Any]) -> StoredBlend:
         dataset=str(content["dataset"]),
         class_names=class_names,
         members=members,
-        n_folds=int(content["rows"]["n_folds"]),
+        n_folds=_n_folds(content["rows"]["n_folds"]),
         chain=FittedChain(combination, _decider(content, class_names)),
         thresholds_by=content.get("test_thresholds_by"),
         models=sealed,
         tables=content["member_tables_sha256"],
     )
+
+
+def _n_folds(value: object) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or not 2 <= value <= _MOST_FOLDS:
+        raise ValueError(f"expected n_folds to be a whole number from 2 to {_MOST_FOLDS:,}, got {quoted(str(value))}")
+    return value
 
 
 def _combination(

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from ensemble.dataset import check_holdout_groups, with_holdout_in_folds
 from ensemble.errors import FoldError, first_few
-from ensemble.files import locked
+from ensemble.files import locked, remove_leftovers
 from ensemble.folds.fold_file import MADE, FoldFile, read_folds, write_folds
 from ensemble.folds.own_file import read_own_folds
 from ensemble.folds.stratify import stratified_group_folds
@@ -105,6 +105,7 @@ def ensure_folds(paths: DatasetRuns, dataset: Dataset, wish: FoldWish, *, planne
             "the holdout's rows are to be in the folds, but were not added to the training rows: use open_folds"
         )
     with locked(paths.lock, wait=True):
+        remove_leftovers(paths.folder, paths.folds_csv.name, paths.folds_json.name)
         if not paths.folds_csv.exists():
             write_folds(paths, _make(dataset, stated) if planned is None else _by_id(planned))
         stored = read_folds(paths)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
+import inspect
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import timm
-from timm.models import is_model, is_model_pretrained
+from timm.models import build_model_with_cfg, is_model, is_model_pretrained
 
 from ensemble.models.registry import origin_models, settings_of
 
@@ -26,6 +27,19 @@ _STATED_ELSEWHERE = {
 }
 
 _OWN = ("pool", "dense_layers")
+_TIMMS_OWN = (
+    "it belongs to timm's factory, which could be sent to any address, file or folder by such arguments. Take it out; "
+    "weights come from model.pretrained"
+)
+
+
+def _named_parameters(function: Callable[..., Any]) -> set[str]:
+    parameters = inspect.signature(function).parameters.values()
+    return {one.name for one in parameters if one.kind is not inspect.Parameter.VAR_KEYWORD}
+
+
+# Asked of timm itself, so that what a later version adds is refused as well.
+_FACTORYS = _named_parameters(timm.create_model) | _named_parameters(build_model_with_cfg)
 
 
 @dataclass(frozen=True)
@@ -92,10 +106,15 @@ def _models_that_know(setting: str) -> list[str]:
 def _odd_args(wish: ModelWish) -> list[str]:
     known = settings_of(wish.name)
     stated = {key: why for key, why in _STATED_ELSEWHERE.items() if key not in _OWN or key in known}
+    stated |= {key: _TIMMS_OWN for key in wish.args if _is_timms_own(key) and key not in stated}
     problems = [f"model.args.{key}: it has no place here; {why}" for key, why in stated.items() if key in wish.args]
     unknown = [key for key in wish.args if known and key not in known and key not in stated]
     may_be = ", ".join(sorted(known - stated.keys()))
     return problems + [f"model.args.{key}: {wish.name} does not know it; it knows {may_be}" for key in unknown]
+
+
+def _is_timms_own(key: str) -> bool:
+    return key in _FACTORYS or key.startswith("pretrained")
 
 
 def _odd_pretrained(wish: ModelWish) -> list[str]:

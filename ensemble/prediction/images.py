@@ -62,8 +62,9 @@ def find_images(
     Args:
         images: A folder, which is looked through to its ends (an image's id is its path below it); an image file; a
             MedMNIST ``.npz`` file, of which the test images are meant; or a table, whose column ``id`` or
-            ``image_id``, else its first, holds ids or paths. A table with the blend's classes as its other columns is
-            a sample submission: what is written has its form.
+            ``image_id``, else its first, holds ids. A column ``path`` leads to each file, and it alone may leave
+            ``root``. A table with the blend's classes as its other columns is a sample submission: what is written has
+            its form.
         class_names: C names of the blend.
         root: Where a table's images lie; None: beside it.
         runs: Below it a MedMNIST file is unpacked, as training does; None: such files are refused.
@@ -149,10 +150,10 @@ def _of_table(path: Path, class_names: tuple[str, ...], root: Path) -> ImageList
     unique, counts = np.unique(image_ids, return_counts=True)
     if len(double := unique[counts > 1]):
         raise DataError(f"{path}: expected every id once, but {len(double)} come more often: {first_few(double)}")
-    lookup = _Lookup(root, settings, _split_of(path, root, settings))
-    files = tuple(
-        lookup.find(image_id, text) for image_id, text in zip(image_ids.tolist(), _paths(table, image_ids), strict=True)
-    )
+    paths = _paths(table)
+    lookup = _Lookup(root, settings, _split_of(path, root, settings), are_paths=paths is not None)
+    texts = image_ids if paths is None else paths
+    files = tuple(lookup.find(*row) for row in zip(image_ids.tolist(), texts.tolist(), strict=True))
     if all(file.path is None for file in files):
         raise DataError(
             f"{path}: none of its {many(len(files), 'image')} was found: {files[0].problem}. Say where they are: "
@@ -162,11 +163,10 @@ def _of_table(path: Path, class_names: tuple[str, ...], root: Path) -> ImageList
     return ImageList(files, form)
 
 
-def _paths(table: TextTable, image_ids: NDArray[np.str_]) -> list[str]:
-    """What leads to each file: the column that is called so, else the ids."""
+def _paths(table: TextTable) -> NDArray[np.str_] | None:
+    """The column that leads to each file, by its name; None where the ids do."""
     column = next((name for name in _PATH_COLUMNS if name in table.columns), None)
-    texts: list[str] = (image_ids if column is None else table.columns[column]).tolist()
-    return texts
+    return None if column is None else table.columns[column]
 
 
 def _split_of(path: Path, root: Path, settings: DatasetSettings) -> str | None:
@@ -180,14 +180,15 @@ def _split_of(path: Path, root: Path, settings: DatasetSettings) -> str | None:
 
 
 class _Lookup:
-    """Files by path, or by id where a dataset's images may be."""
+    """Files by id where a dataset's images may be, or by path. Paths alone, which say where they lead, may lead out."""
 
-    def __init__(self, root: Path, settings: DatasetSettings, split: str | None) -> None:
-        self._root = root
+    def __init__(self, root: Path, settings: DatasetSettings, split: str | None, *, are_paths: bool) -> None:
+        self._root, self._are_paths = root, are_paths
         splits = SPLITS if split is None else (split,)
         folders = [name for one in splits for name in image_folders_of(root, settings, one)]
         self._folders = list(dict.fromkeys(folders))
         self._index = ImageIndex(root, self._folders)
+        self._real = [os.path.realpath(root / name) for name in (".", *self._folders)]
 
     def find(self, image_id: str, text: str) -> ImageFile:
         found, leading_out = self._index.find(self._folders, text) if is_fit(text) else ([], False)
@@ -195,8 +196,21 @@ class _Lookup:
             return ImageFile(image_id, self._root / found[0])
         if len(found) > 1:
             return ImageFile(image_id, None, f"{quoted(text)} matches more than one file: {first_few(sorted(found))}")
+        leaves = Path(text).is_absolute() or ".." in Path(text).parts
+        if leaves and not self._are_paths:
+            return ImageFile(
+                image_id,
+                None,
+                f"expected an id below {self._root}, got {quoted(text)}. A column 'path' may name files elsewhere",
+            )
         direct = self._root / text  # an absolute path stays one
-        if split_ending(direct.name)[1] and direct.is_file():
-            return ImageFile(image_id, direct)
-        why = "a link leads out of the image folder" if leading_out else "the image file is missing"
-        return ImageFile(image_id, None, f"{self._root}: {why} for {quoted(text)}")
+        if not leading_out and not (split_ending(direct.name)[1] and direct.is_file()):
+            return ImageFile(image_id, None, f"{self._root}: the image file is missing for {quoted(text)}")
+        if leading_out or not (leaves or self._is_inside(direct)):
+            return ImageFile(image_id, None, f"{self._root}: a link leads out of the image folder for {quoted(text)}")
+        return ImageFile(image_id, direct)
+
+    def _is_inside(self, path: Path) -> bool:
+        """Whether it is a file of the folder, or of an image folder, which may itself be a link."""
+        real = Path(os.path.realpath(path))
+        return any(real.is_relative_to(folder) for folder in self._real)

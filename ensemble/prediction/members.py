@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ensemble.errors import ArtefactError, EnsembleError
+from ensemble.errors import ArtefactError, EnsembleError, quoted
 from ensemble.evaluation.stored import SealedModels, StoredBlend
 from ensemble.files import sha256_of_file
 from ensemble.recipe import Recipe, load_recipe, stored_recipe_hash
@@ -92,9 +93,17 @@ def _open_fold(fold: FoldPaths, blend: StoredBlend, recipe: str) -> FoldFiles:
         raise ArtefactError(f"{fold.weights}: the fold's weights are missing. Put them back, or train it anew")
     if facts.get("recipe") != recipe:
         raise ArtefactError(f"{fold.run}: this fold was trained with another recipe than {fold.folder.parent.name}'s")
-    if sorted(facts["class_names"]) != sorted(blend.class_names):
+    names, threads = facts.get("class_names"), facts.get("threads", 1)
+    are_names = isinstance(names, list) and all(isinstance(name, str) for name in names)
+    if not are_names or Counter(names) != Counter(blend.class_names):
         raise ArtefactError(
-            f"{fold.run}: expected the blend's classes {list(blend.class_names)}, got {facts['class_names']}"
+            f"{fold.run}: expected the blend's classes {list(blend.class_names)} as class_names, got "
+            f"{quoted(str(names))}. Put an undamaged copy back, or train the fold anew"
+        )
+    if not isinstance(threads, int) or isinstance(threads, bool) or threads < 1:
+        raise ArtefactError(
+            f"{fold.run}: expected threads to be a whole number of at least 1, got {quoted(str(threads))}. Put an "
+            "undamaged copy back, or train the fold anew"
         )
     return FoldFiles(fold.weights, facts)
 

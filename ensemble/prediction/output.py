@@ -11,7 +11,7 @@ from typing import BinaryIO, Self
 
 from ensemble.errors import DataError
 from ensemble.files import atomic_write, write_text
-from ensemble.files_together import written_together
+from ensemble.files_together import without_leftovers, written_together
 from ensemble.prediction.images import ImageList
 from ensemble.prediction.stream import PredictedRows
 from ensemble.runs import check_folder
@@ -33,16 +33,25 @@ def check_output(out: Path, images: Path, *, probabilities: bool, overwrite: boo
         overwrite: Whether files that are there may be replaced.
 
     Raises:
-        DataError: It is a folder, no table by its name, the table of ids itself, or there already.
+        DataError: It is a folder, or no table by its name; or one of the files to be written or removed is what is
+            predicted, or there already.
     """
     if out.suffix.lower() not in (".csv", ".txt") or out.is_dir():
         raise DataError(f"--out {out}: expected a file FOLDER/NAME.csv (or .txt)")
-    if out.resolve() == images.resolve():
-        raise DataError(f"--out {out}: this is the table of ids itself, which is only read. Give another name")
+    touched = _all_files(out, probabilities=probabilities)
+    if images.resolve() in [path.resolve() for path in touched]:
+        raise DataError(
+            f"--out {out}: {images} would be replaced or removed, but what is predicted is only read. Give another name"
+        )
     check_folder(out.parent, "--out: the folder")
-    written = [out, companion(out, "probabilities")] if probabilities else [out]
-    if not overwrite and (there := [path for path in written if path.exists()]):
+    if not overwrite and (there := [path for path in touched if path.exists()]):
         raise DataError(f"{there[0]} is there already. Give --overwrite to replace it, or another --out")
+
+
+def _all_files(out: Path, *, probabilities: bool) -> list[Path]:
+    """What is written, and the list of unreadable images, which is removed where there are none."""
+    others = ("probabilities", "unreadable") if probabilities else ("unreadable",)
+    return [out, *(companion(out, what) for what in others)]
 
 
 class PredictionWriter:
@@ -67,6 +76,7 @@ class PredictionWriter:
 
     def __enter__(self) -> Self:
         with ExitStack() as opening:
+            opening.enter_context(without_leftovers(*_all_files(self.out, probabilities=self._wants_probabilities)))
             unreadable = companion(self.out, "unreadable")  # an earlier call's goes, whether or not there is a new one
             opening.enter_context(written_together(removed=[unreadable]))
             opening.push(_if_whole(self._list_unreadable))

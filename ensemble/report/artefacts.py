@@ -15,7 +15,7 @@ from ensemble.evaluation.curve_bands import with_bands
 from ensemble.evaluation.rules import STUDIES
 from ensemble.evaluation.stored import BLEND_VERSION
 from ensemble.files import sha256_of_file, write_json
-from ensemble.files_together import where_written, written_together
+from ensemble.files_together import where_written, without_leftovers, written_together
 from ensemble.predictions import write_predictions
 from ensemble.results import ClassResult, Likeness, Scores
 from ensemble.run_facts import read_run
@@ -108,11 +108,12 @@ def write_submission_files(path: Path, *, source: Source, card: Scorecard) -> st
 
     Arguments, result and errors as for ``write_decisions``.
     """
-    with written_together():
-        refusal = write_decisions(path, source=source, card=card)
-        if refusal is None:
-            write_json(path.with_suffix(".json"), _submission_origin(path, source=source, card=card))
-    return refusal
+    if "test" not in card.tables:
+        return source.without_test
+    with without_leftovers(path, path.with_suffix(".json")), written_together():
+        write_decisions(path, source=source, card=card)
+        write_json(path.with_suffix(".json"), _submission_origin(path, source=source, card=card))
+    return None
 
 
 def write_decisions(path: Path, *, source: Source, card: Scorecard) -> str | None:

@@ -12,7 +12,7 @@ from typing import Any
 
 from ensemble.errors import DataError, first_few
 from ensemble.files import write_text
-from ensemble.files_together import written_together
+from ensemble.files_together import without_leftovers, written_together
 from ensemble.report.comparison import dataset_line, groups_line
 from ensemble.report.sheets import Sheet, correlation_matrix, sheets
 from ensemble.results import Interval
@@ -41,7 +41,8 @@ def check_place(paths: ComparisonPaths) -> None:
 def write_comparison(paths: ComparisonPaths, comparison: Comparison) -> None:
     """Write all files; what an earlier comparison left and this one does not have is removed."""
     optional = {paths.pairs: _pair_rows(comparison), paths.without: _without_rows(comparison)}
-    with written_together(removed=[path for path, rows in optional.items() if not rows]):
+    stale = [path for path, rows in optional.items() if not rows]
+    with without_leftovers(*_files(paths)), written_together(removed=stale):
         write_text(paths.members, _csv([_member_row(place, one) for place, one in enumerate(comparison.standings, 1)]))
         for path, rows in optional.items():
             if rows:

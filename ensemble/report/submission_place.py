@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ensemble.errors import DataError
+from ensemble.errors import DataError, first_few
 from ensemble.files import read_json
 from ensemble.report.artefacts import SUBMISSION_VERSION
-from ensemble.runs import check_folder
+from ensemble.runs import DatasetRuns, check_folder
 from ensemble.versions import check_version
+
+_ONLY_SUBMISSIONS_HOLD = ("submission", "submission_sha256")
 
 
 def submission_place(given: Path | None, name: str) -> Path:
@@ -36,22 +38,33 @@ def submission_place(given: Path | None, name: str) -> Path:
     return path
 
 
-def refuse_other_dataset(submission: Path, dataset: str) -> None:
-    """Refuse to overwrite a submission of another dataset.
+def refuse_other_work(submission: Path, dataset: str, runs: DatasetRuns) -> None:
+    """Refuse to overwrite anything but a submission of this dataset.
 
     Args:
         submission: As from ``submission_place``.
         dataset: The name of the one that is blended now.
+        runs: Where its members, folds and blends lie: no submission goes there, whatever is there already.
 
     Raises:
-        DataError: It is of another one.
+        DataError: It is among the runs; or what stands there is no submission, or one of another dataset.
         ArtefactError: The file beside it is damaged, or of a later release.
     """
+    if submission.resolve().is_relative_to(runs.folder.resolve()):
+        raise DataError(
+            f"--submission {submission}: expected a place outside of {runs.folder}, where folds, members and blends "
+            "have files of such names. Give another --submission, or start the command elsewhere"
+        )
     origin = submission.with_suffix(".json")
     if not origin.exists():
         return
     content = read_json(origin)
     check_version(origin, content, what="submission's .json", reads=SUBMISSION_VERSION)
+    if lacking := [key for key in _ONLY_SUBMISSIONS_HOLD if key not in content]:
+        raise DataError(
+            f"{submission} is there already and is no submission of ours ({origin.name} beside it has no "
+            f"{first_few(lacking)}), so it is not overwritten. Move both away, or give another --submission or --name"
+        )
     earlier = content.get("dataset")
     if earlier not in (dataset, None):
         raise DataError(

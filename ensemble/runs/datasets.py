@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ensemble.errors import DataError
-from ensemble.files import folder_name
-from ensemble.runs.names import RESERVED, check_folder, check_name, check_outside
+from ensemble.runs.names import RESERVED, check_folder, check_name, check_outside, folder_name
 from ensemble.runs.paths import BlendPaths, ComparisonPaths, MemberPaths
 
 

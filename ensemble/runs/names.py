@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from pathlib import Path
 
 from ensemble.errors import DataError
@@ -51,3 +52,13 @@ def check_folder(folder: Path, what: str) -> None:
     standing = next((path for path in (folder, *folder.parents) if path.exists()), None)
     if standing is not None and not standing.is_dir():
         raise DataError(f"{what} {folder}: expected a folder, or a place for one, but {standing} is a file")
+
+
+def folder_name(name: str) -> str:
+    """What the folder of something called ``name`` is called: ``Schädel 2`` is ``Schadel_2``.
+
+    Accents are left out, every other character that a folder's name shall not have becomes ``_``. Two
+    names may become one: whoever writes there has to see whose the folder is.
+    """
+    plain = "".join(one for one in unicodedata.normalize("NFKD", name) if not unicodedata.combining(one))
+    return re.sub(r"^[^A-Za-z0-9_]|[^A-Za-z0-9_.+\-]", "_", plain)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from ensemble.files import folder_name
+from ensemble.runs.names import folder_name
 
 SPLITS = ("oof", "holdout", "test")
 """Which rows a prediction table is of."""

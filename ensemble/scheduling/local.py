@@ -98,12 +98,12 @@ def run_all(runs: Sequence[PlannedRun], slots: Sequence[Slot], stop: StopRequest
             for process in [one for one in active if one.child.poll() is not None]:
                 active.remove(process)
                 free.append(process.slot)
-                outcomes.append(_end(process, watcher))
+                outcomes.append(_end(process, watcher, asked=bool(stop.reason)))
             watcher.looked({one.run: read_progress(one.run.progress) for one in active}, waiting)
         stop.seen()
     finally:
         _terminate(active)
-        outcomes += [_end(process, watcher) for process in active]
+        outcomes += [_end(process, watcher, asked=True) for process in active]
     return outcomes
 
 
@@ -131,10 +131,12 @@ def stop_with_parent() -> None:
     end_with_parent(signal.SIGTERM)
 
 
-def _end(process: _Process, watcher: Watcher) -> Outcome:
+def _end(process: _Process, watcher: Watcher, *, asked: bool) -> Outcome:
     process.run.progress.unlink(missing_ok=True)
-    seconds = time.monotonic() - process.started
-    outcome = Outcome(process.run, process.child.returncode, seconds, last_lines(process.run.log))
+    code, seconds = process.child.returncode, time.monotonic() - process.started
+    if asked and code == -signal.SIGTERM:  # it was asked before it could answer: there is nothing to save yet
+        code = EXIT_UNFINISHED
+    outcome = Outcome(process.run, code, seconds, last_lines(process.run.log))
     watcher.ended(outcome)
     return outcome
 

@@ -72,18 +72,21 @@ def _start(run: PlannedRun, folder: Path, log: int) -> subprocess.Popen[bytes]:
 
 
 def _watch(guard: subprocess.Popen[bytes]) -> int:
+    asked = False
     try:
         while guard.poll() is None:
             time.sleep(_LOOK_EVERY_SECONDS)  # and not wait(), which Ray's KeyboardInterrupt does not reach
     except KeyboardInterrupt:
+        asked = True
         guard.terminate()
         try:
             guard.wait(GRACE_SECONDS + 5)  # the guard itself kills a training that does not end
         except subprocess.TimeoutExpired:
             os.killpg(guard.pid, signal.SIGKILL)
             guard.wait()
-    code: int = guard.returncode
-    return code if code <= KILLED else KILLED - code
+    code: int = guard.returncode if guard.returncode <= KILLED else KILLED - guard.returncode
+    # Asked before it, or the training, could answer: there is nothing to save yet.
+    return EXIT_UNFINISHED if asked and code == -signal.SIGTERM else code
 
 
 def place_of(run: PlannedRun) -> Path:

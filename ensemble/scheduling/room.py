@@ -72,7 +72,7 @@ def room_here(wish: Wish) -> Room:
     """On this machine: GPUs that may be seen, or the cores of the processor."""
     if str(wish.here) == "cuda":  # and not a certain one
         slots = gpu_slots(_visible_gpus(), most=wish.most)
-        return Room(None, slots, len(slots), wish.device)
+        return Room(None, slots, len(slots), "cuda")  # and not auto: a GPU that drops out is an error, not a CPU
     if wish.here.type != "cpu":
         return Room(None, [Slot()], 1, wish.device)
     cores = usable_cores()
@@ -86,7 +86,7 @@ def room_of_ray_here(wish: Wish) -> Room:
     """The same on an instance of Ray's own on this machine, which hands out cores and GPUs itself."""
     room = room_here(wish)
     on_gpus = any(slot.environment for slot in room.slots)
-    slots = [Slot(cpus=room.threads or 1, gpus=int(on_gpus))] * len(room.slots)
+    slots = [Slot(cpus=room.threads or wish.threads or 1, gpus=int(on_gpus))] * len(room.slots)
     return replace(room, slots=slots, device="cuda" if on_gpus else room.device)
 
 
@@ -115,5 +115,9 @@ def room_of_ray(wish: Wish, nodes: list[Node], *, trainings: int) -> Room:
 def _visible_gpus() -> list[str]:
     import torch  # noqa: PLC0415 - a dry run on a CPU needs it not
 
-    named = os.environ.get("CUDA_VISIBLE_DEVICES")
-    return named.split(",") if named else [str(number) for number in range(torch.cuda.device_count())]
+    named, count = os.environ.get("CUDA_VISIBLE_DEVICES"), torch.cuda.device_count()
+    if not named:
+        return [str(number) for number in range(count)]
+    entries = [entry.strip() for entry in named.split(",")]
+    # CUDA ends the list at the first entry that it does not know, and shows a process one part (MIG) of a GPU at most.
+    return entries if entries[0].startswith("MIG-") else entries[:count]

@@ -240,6 +240,7 @@ def merge_member(member: Member) -> list[int]:
         FoldError: A fold was trained on another fold file, dataset or images.
     """
     with locked(member.runs.lock, wait=True):
+        remove_leftovers(member.paths.folder)
         refuse_other_recipe(member)
         missing = sorted(set(range(member.folds.n_folds)) - set(finished_folds(member.paths, member.folds.n_folds)))
         if not missing:

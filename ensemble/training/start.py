@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 
-from ensemble.files import locked, write_text
+from ensemble.files import locked, remove_leftovers, write_text
 from ensemble.recipe import Recipe, dump_recipe
 from ensemble.runs import SPLITS, MemberPaths
 from ensemble.training.member import Member, finished_folds, other_recipe, recipe_changes, refuse_other_rows
@@ -51,6 +51,7 @@ def start_member(member: Member, *, folds: Sequence[int], overwrite: bool) -> No
         refuse_other_rows(member, stay)
         if overwrite:
             _discard(member.paths, discarded)
+        remove_leftovers(member.paths.folder)
         if changed or not member.paths.recipe.exists():
             write_text(member.paths.recipe, dump_recipe(member.recipe, member.overrides))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -14,6 +15,8 @@ from ensemble.yaml_text.writing import describe
 _MOST_BYTES = 2**20
 _MOST_VALUES = 20_000  # once aliases are written out: some that refer to one another could make billions of them
 _DEEPEST = 50
+_BEYOND_UNICODE = re.compile(r"\\U(?!000|0010)[0-9a-fA-F]{8}")
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 @dataclass(frozen=True)
@@ -105,6 +108,8 @@ def _parse(text: str) -> tuple[Any, _Lines, list[str]]:
         return None, _Lines(1), [*reader.problems, _syntax_problem(reason, text)]
     except _TooMuchError as reason:
         return None, _Lines(1), [str(reason)]
+    except (ValueError, ArithmeticError) as reason:  # of an escape, or a directive's version, that is no such number
+        return None, _Lines(1), [*reader.problems, _number_problem(reason, text)]
     return data, lines, reader.problems
 
 
@@ -115,6 +120,14 @@ def _syntax_problem(reason: Any, text: str) -> str:
     said = reason.problem if mark else str(reason).splitlines()[0]
     hint = " (indent with spaces, not tabs)" if "\\t" in said else ""
     return f"line {line + 1}: {context}{said}{hint}"
+
+
+def _number_problem(reason: Exception, text: str) -> str:
+    found = _BEYOND_UNICODE.search(text)
+    if found is None:
+        return f"line 1: expected YAML, but a number in it cannot be read ({reason})"
+    line = text.count("\n", 0, found.start()) + 1
+    return f"line {line}: expected an escape of at most \\U0010FFFF, the last character that there is, got {found[0]}"
 
 
 class _TooMuchError(Exception):
@@ -181,6 +194,7 @@ class _Reader:
         return self._anchors.get(event.anchor, (None, _Lines(event.start_mark.line + 1)))
 
     def _scalar(self, event: Any) -> tuple[Any, dict[str | int, _Lines]]:
+        self._refuse_surrogates(event)
         return (event.value if event.style else plain_value(event.value)), {}
 
     def _list(self, _event: Any) -> tuple[list[Any], dict[str | int, _Lines]]:
@@ -207,7 +221,13 @@ class _Reader:
             return str(self._node(event)[0])
         if event.value == "<<" and not event.style:
             self._refuse(event, "the merge key '<<' is not part of YAML 1.2: write the keys out")
+        self._refuse_surrogates(event)
         return str(event.value)
+
+    def _refuse_surrogates(self, event: Any) -> None:
+        """Halves of characters, which escapes can make and no file can hold."""
+        if found := _SURROGATE.search(event.value):
+            self._refuse(event, f"expected characters, got half of one: the escape \\u{ord(found[0]):04x}")
 
 
 def _kind(event: Any) -> str:

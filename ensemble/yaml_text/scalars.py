@@ -7,6 +7,7 @@ import re
 _NULL = dict.fromkeys(["", "~", "null", "Null", "NULL"])
 _WORDS = _NULL | {word: word.lower() == "true" for word in ("true", "True", "TRUE", "false", "False", "FALSE")}
 _INT = re.compile(r"[-+]?[0-9]{1,400}|0o[0-7]+|0x[0-9a-fA-F]+")
+_LONGEST = 10**400  # longer ones cannot be written out as text; floats end long before
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
 _INFINITE = re.compile(r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
 
@@ -16,7 +17,8 @@ def plain_value(text: str) -> str | int | float | bool | None:
     if text in _WORDS:
         return _WORDS[text]
     if _INT.fullmatch(text):
-        return int(text, {"0o": 8, "0x": 16}.get(text[:2], 10))
+        number = int(text, {"0o": 8, "0x": 16}.get(text[:2], 10))
+        return number if number < _LONGEST else float("inf")
     if _INFINITE.fullmatch(text):
         return float(text.replace(".", ""))
     return float(text) if _FLOAT.fullmatch(text) else text

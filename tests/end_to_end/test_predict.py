@@ -166,6 +166,21 @@ def test_all_that_is_wrong_with_the_models_is_said_at_once(world: Path, tmp_path
         run(tmp_path, world / "phantoms" / "images", tmp_path / "out.csv")
 
 
+def test_facts_of_a_fold_that_are_missing_or_no_facts_are_named(world: Path, tmp_path: Path) -> None:
+    shutil.copytree(world / "runs", tmp_path / "runs")
+    run_json = tmp_path / "runs" / "phantoms" / "small" / "fold_0" / "run.json"
+    facts = read_json(run_json)
+    for wrong, message in (
+        ({"class_names": None}, r"as class_names, got 'None'\. Put an undamaged copy back"),
+        ({"class_names": [1, 2, 3]}, r"as class_names, got '\[1, 2, 3\]'"),
+        ({"threads": "many"}, "expected threads to be a whole number of at least 1, got 'many'"),
+        ({"threads": 0}, "expected threads to be a whole number of at least 1, got '0'"),
+    ):
+        write_json(run_json, {key: value for key, value in {**facts, **wrong}.items() if value is not None})
+        with pytest.raises(ArtefactError, match=rf"fold_0/run\.json: .*{message}"):
+            run(tmp_path, world / "phantoms" / "images", tmp_path / "out.csv")
+
+
 def test_a_member_that_was_trained_again_is_refused(world: Path, tmp_path: Path) -> None:
     shutil.copytree(world / "runs", tmp_path / "runs")
     summary = blend_folder(tmp_path, "plain") / "blend.json"
@@ -208,6 +223,14 @@ def test_blends_that_cannot_predict_are_refused(world: Path, tmp_path: Path) -> 
         write_json(tmp_path / "blend.json", {**foreign, "thresholds": {**foreign["thresholds"], name: wrong}})
         with pytest.raises(ArtefactError, match=rf"expected a threshold from 0 to 1 for '{name}', got"):
             predict.main([str(images), "--blend", str(tmp_path)])
+    for wrong in (10**9, 1, 2.0, True, "2", None):
+        write_json(tmp_path / "blend.json", {**foreign, "rows": {**foreign["rows"], "n_folds": wrong}})
+        with pytest.raises(ArtefactError, match=rf"n_folds to be a whole number from 2 to 10,000, got '{wrong}'"):
+            predict.main([str(images), "--blend", str(tmp_path)])
+    endless = json.dumps({**foreign, "rows": {**foreign["rows"], "n_folds": "MANY"}}).replace('"MANY"', "1e999")
+    (tmp_path / "blend.json").write_text(endless)
+    with pytest.raises(ArtefactError, match="n_folds to be a whole number from 2 to 10,000, got 'inf'"):
+        predict.main([str(images), "--blend", str(tmp_path)])
     write_json(tmp_path / "blend.json", {"version": 1, "models": {}})
     with pytest.raises(ArtefactError, match="it is damaged"):
         predict.main([str(images), "--blend", str(tmp_path)])

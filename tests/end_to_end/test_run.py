@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from argparse import Namespace
 from pathlib import Path
 
 import pytest
 from rich.console import Console
 
 from ensemble import demo, run, train
-from ensemble.errors import EXIT_BAD_INPUT, EXIT_DONE, EXIT_FAILED, FoldError, RecipeError
+from ensemble.errors import EXIT_BAD_INPUT, EXIT_DONE, EXIT_FAILED, DataError, FoldError, RecipeError
 from ensemble.files import read_json
 from ensemble.report.run_view import RunView, _live_table, duration, print_failures, print_plan
+from ensemble.runs import DatasetRuns
 from ensemble.scheduling.local import Outcome
 from ensemble.scheduling.plan import PlannedRun, Progress
+from ensemble.scheduling.room import Room
+from ensemble.scheduling.split import Slot
 
 RECIPE = """# A small member for tests.
 data:      {image_size: 32, n_folds: 2}
@@ -50,13 +54,44 @@ def test_everything_that_is_wrong_is_said_before_anything_starts(job: Path) -> N
         run_job(job, "--fold", "2")
     with pytest.raises(SystemExit, match=str(EXIT_BAD_INPUT)):
         run_job(job, recipes=("one", "one"))
+    with pytest.raises(DataError, match=r"expected a place outside of .*runs/phantoms"):
+        run_job(job, "--submission", str(job / "runs" / "phantoms" / "folds.csv"))
     assert not (job / "runs").exists()
+
+
+def test_all_recipes_are_trained_on_one_dataset(job: Path) -> None:
+    (job / "link").symlink_to(job / "phantoms")
+    for name, folder in {"here": "phantoms", "same": "link", "there": "elsewhere"}.items():
+        (job / f"{name}.yaml").write_text(RECIPE.replace("{image_size", f"{{path: {job / folder}, image_size"))
+
+    def check(*names: str) -> Namespace:
+        words = [*(str(job / f"{name}.yaml") for name in names), "--runs", str(job / "none"), "--device", "cpu"]
+        args = run.build_parser().parse_args(words)
+        run._check_all(args)
+        return args
+
+    said = r"nothing was started: .*one dataset, got .*phantoms in .*here\.yaml; .*elsewhere in .*there\.yaml\. Give "
+    with pytest.raises(RecipeError, match=said):
+        check("here", "there")
+    with pytest.raises(RecipeError, match=r"one\.yaml: data\.path is not set"):
+        check("here", "one")
+    told = run._train_words(check("here", "same"), job / "same.yaml")
+    assert told[told.index("--data") + 1] == str(job / "phantoms")
 
 
 def test_a_dry_run_writes_nothing(job: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run_job(job, "--dry-run") == EXIT_DONE
     assert "4 trainings to run" in capsys.readouterr().out
     assert not (job / "runs").exists()
+
+
+def test_threads_that_were_asked_for_hold_on_gpus_too(tmp_path: Path) -> None:
+    args = run.build_parser().parse_args([str(tmp_path / "one.yaml"), "--threads", "4"])
+    room = Room(None, [Slot(gpus=1)], 1, "cuda")
+    (planned,) = run._plan(args, DatasetRuns(tmp_path / "runs"), ["one"], folds=[0], room=room)
+    words = planned.command
+    assert words[words.index("--threads") + 1] == "4"
+    assert words[words.index("cuda") - 1] == "--device"
 
 
 def test_what_is_missing_is_trained_then_all_is_blended(job: Path, capsys: pytest.CaptureFixture[str]) -> None:

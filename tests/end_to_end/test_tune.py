@@ -75,8 +75,10 @@ def test_the_best_recipe_comes_out_and_the_held_out_fold_was_never_seen(
     assert "fold 1, whose rows are never seen" in shown
     assert f"next: python -m ensemble.train {folder / 'best.yaml'}" in shown
     before = (folder / "trials.csv").read_bytes()
+    (folder / ".trials.csv.0123.tmp").write_text("of a process that was killed")
     assert run(world, "--trials", "2", "--fold", "1", "--pruner", "none") == 0
     assert (folder / "trials.csv").read_bytes() == before
+    assert not list(folder.glob(".*.tmp"))
     assert len(seen) == 2
 
 

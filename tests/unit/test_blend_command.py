@@ -288,6 +288,10 @@ def test_no_foreign_file_is_overwritten(world: World) -> None:
     with pytest.raises(DataError, match="is there already and is no submission of ours"):
         world.blend("--data", str(world.dataset.path), "--submission", str(labels))
     assert labels.read_bytes() == before
+    folds = world.runs.folds_csv.read_bytes()
+    with pytest.raises(DataError, match=r"expected a place outside of .*where folds, members and blends have files"):
+        world.blend("--submission", str(world.runs.folds_csv))
+    assert world.runs.folds_csv.read_bytes() == folds
     (world.folder / "mine.json").touch()
     with pytest.raises(DataError, match=r"mine.json is there already and .* \(mine.csv is not beside it\)"):
         world.blend("--submission", "mine.csv")
@@ -451,6 +455,16 @@ def python() -> Callable[..., str]:
         return done.stdout
 
     return run
+
+
+def test_what_a_killed_blend_left_of_its_submission_is_removed(world: World) -> None:
+    world.blend()
+    submissions = world.folder / "submissions"
+    for name in (".blend.csv.0123.tmp", ".blend.json.0123.tmp", ".other.csv.0123.tmp"):
+        (submissions / name).touch()
+    world.blend()
+    names = [".other.csv.0123.tmp", "blend.csv", "blend.json"]
+    assert sorted(path.name for path in submissions.iterdir()) == names
 
 
 def test_the_submission_of_another_dataset_is_not_overwritten(world: World) -> None:

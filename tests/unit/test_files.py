@@ -19,7 +19,6 @@ from ensemble.files import (
     write_json,
     write_text,
 )
-from ensemble.files_together import where_written, written_together
 
 
 def test_a_failed_write_leaves_the_old_file_and_no_other(tmp_path: Path) -> None:
@@ -90,8 +89,14 @@ def test_a_lock_knows_when_its_file_is_gone_or_another(tmp_path: Path) -> None:
 def test_what_killed_writers_left_is_removed(tmp_path: Path) -> None:
     for name in (".a.json.0123.tmp", "a.json", ".lock"):
         (tmp_path / name).touch()
+    remove_leftovers(tmp_path, "b.json", ".json")
+    assert len(list(tmp_path.iterdir())) == 3
+    remove_leftovers(tmp_path, "b.json", "a.json")
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".lock", "a.json"]
+    (tmp_path / ".any.0123.tmp").touch()
     remove_leftovers(tmp_path)
     assert sorted(path.name for path in tmp_path.iterdir()) == [".lock", "a.json"]
+    remove_leftovers(tmp_path / "missing")
 
 
 def test_text_keeps_its_line_ends(tmp_path: Path) -> None:
@@ -201,31 +206,3 @@ def test_pipes_and_brackets_without_end_are_refused_not_waited_for(tmp_path: Pat
     deep.write_text('{"threshold": NaN}')
     with pytest.raises(ArtefactError, match="NaN is no number of JSON"):
         read_json(deep)
-
-
-def test_files_that_belong_together_are_all_new_or_all_as_they_were(tmp_path: Path) -> None:
-    table, summary, stale = (tmp_path / name for name in ("table", "summary", "stale"))
-    for path in (table, summary, stale):
-        write_text(path, "old")
-
-    def write(*, fails: bool) -> None:
-        with written_together(removed=[summary, stale]):
-            write_text(table, "new")
-            assert where_written(table).read_text() == "new"
-            assert table.read_text() == "old"
-            with written_together(removed=[tmp_path / "none"]):
-                write_text(tmp_path / "deep" / "page", "new")
-            if fails:
-                raise RuntimeError
-            write_text(summary, "new")
-
-    with pytest.raises(RuntimeError):
-        write(fails=True)
-    assert {path.name: path.read_text() for path in tmp_path.iterdir() if path.is_file()} == dict.fromkeys(
-        ("table", "summary", "stale"), "old"
-    )
-    assert not list((tmp_path / "deep").iterdir())
-    write(fails=False)
-    assert sorted(path.name for path in tmp_path.rglob("*")) == ["deep", "page", "summary", "table"]
-    assert table.read_text() == summary.read_text() == "new"
-    assert where_written(table) == table

@@ -16,7 +16,7 @@ from ensemble.folds import read_folds
 from ensemble.predictions import read_predictions
 from ensemble.recipe import load_recipe, stored_recipe_hash
 from ensemble.report.out_folder import open_out_folder
-from ensemble.report.submission_place import refuse_other_dataset
+from ensemble.report.submission_place import refuse_other_work
 from ensemble.run_facts import read_run
 from ensemble.runs import DatasetRuns
 
@@ -117,5 +117,5 @@ def test_a_submission_of_a_later_release_is_not_overwritten(tmp_path: Path) -> N
         target.with_suffix(".json").write_text(json.dumps({"version": version}))
         target.write_text("theirs")
         with pytest.raises(ArtefactError, match=message):
-            refuse_other_dataset(target, "toy")
+            refuse_other_work(target, "toy", DatasetRuns(tmp_path / "runs" / "toy"))
         assert target.read_text() == "theirs"

@@ -102,6 +102,23 @@ def test_unreadable_tables_are_refused(write, content, message):
         read_table(write(content))
 
 
+def test_columns_that_only_together_fill_memory_are_refused(write):
+    """One row of long fields among many of short ones: each column passes alone."""
+    long, short = ",".join(["x" * 100_000] * 5), ",".join("y" * 5)
+    said = (
+        r"expected 6 columns that fit into 4,026,531,840 bytes of memory.* got 5,200,0[0-9,]*: the widest is 'a', "
+        "whose line 2 holds 100,000 characters"
+    )
+    with pytest.raises(DataError, match=said):
+        read_table(write("id,a,b,c,d,e\n1," + long + "\n" + f"2,{short}\n" * 2_599))
+
+
+def test_a_header_of_very_many_names_is_looked_at_once(write):
+    names = [f"c{number}" for number in range(100_000)]
+    with pytest.raises(DataError, match="names 'c7' more than once"):
+        read_table(write(",".join([*names, "c7"]) + "\n"))
+
+
 def test_all_problems_of_a_table_at_once(write):
     with pytest.raises(DataError, match=r"2 problems(.|\n)*no name(.|\n)*line 2 has 1"):
         read_table(write("id,\nx\n"))

@@ -37,6 +37,9 @@ def read(tmp_path: Path, text: str | bytes):
         ("-.inf", -float("inf")),
         ("[1, {a: off}]", [1, {"a": "off"}]),
         ("1" + 500 * "0", float("inf")),
+        ("0x" + 5000 * "f", float("inf")),
+        ("0o" + 500 * "7", float("inf")),
+        ("0x" + 500 * "0" + "1", 1),
     ],
 )
 def test_scalars_are_those_of_yaml_1_2(tmp_path, written, value):
@@ -97,6 +100,11 @@ def test_line_of(tmp_path):
         ("- 1\n", r"line 1: expected a mapping \(key: value\) at the top, got the list \[1\]"),
         ("", r"line 1: expected a mapping \(key: value\) at the top, got nothing"),
         (b"a: \xff\n", "expected UTF-8 text, got byte 0xff"),
+        ('a: "\\UFFFFFFFF"\n', r"line 1: expected an escape of at most \\U0010FFFF, .* got \\UFFFFFFFF"),
+        ('a: 1\nb: "\\U00110000"\n', "line 2: expected an escape of at most"),
+        ('a: 1\nb: ["\\ud800"]\n', r"line 2: expected characters, got half of one: the escape \\ud800"),
+        ('"\\udfff": 1\n', "line 1: expected characters, got half of one"),
+        ("%YAML 1." + 5000 * "1" + "\n---\na: 1\n", "line 1: expected YAML, but a number in it cannot be read"),
     ],
 )
 def test_refusals(tmp_path, text, message):
@@ -117,7 +125,13 @@ def test_a_missing_file_raises_the_callers_error(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("text", "message"), [("[", "^while parsing"), ("a: b: c", "not allowed"), ("1\n---\n2", "second")]
+    ("text", "message"),
+    [
+        ("[", "^while parsing"),
+        ("a: b: c", "not allowed"),
+        ("1\n---\n2", "second"),
+        ('"\\UFFFFFFFF"', "expected an escape"),
+    ],
 )
 def test_values_that_are_not_yaml(text, message):
     with pytest.raises(ValueError, match=message) as caught:

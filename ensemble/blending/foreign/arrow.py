@@ -12,11 +12,6 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 
-def texts_of(column: pa.ChunkedArray) -> NDArray[np.str_]:
-    """A column of text, shape (N,); what is null becomes empty."""
-    return np.array(column.fill_null("").to_pylist(), dtype=np.str_)
-
-
 def stacked(arrow: pa.Table, names: Sequence[str]) -> NDArray[np.float64]:
     """Columns of numbers, shape (N, len(names)), float64; what is null becomes NaN."""
     import pyarrow as pa  # noqa: PLC0415

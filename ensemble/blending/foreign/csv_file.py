@@ -11,10 +11,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ensemble.blending.foreign.arrow import stacked, texts_of
+from ensemble.blending.foreign.arrow import stacked
 from ensemble.blending.foreign.table import OpenTable, id_column_of
 from ensemble.errors import DataError
 from ensemble.field_values import EMPTY_VALUES, number_column
+from ensemble.parquet_files import texts_of
 from ensemble.tables import has_spaced_quotes, read_table, separator_of
 from ensemble.text_files import read_text
 
@@ -72,9 +73,10 @@ def _fast_csv(
         arrow = arrow_csv.read_csv(
             io.BytesIO(text.lstrip("\r\n").encode()), parse_options=parse, convert_options=convert
         )
-    except pa.ArrowException:
+        image_ids = texts_of(arrow.column(id_column), where=id_column)
+    except (pa.ArrowException, DataError):
         return None
-    return texts_of(arrow.column(id_column)), stacked(arrow, names)
+    return image_ids, stacked(arrow, names)
 
 
 def _careful_csv(path: Path, id_column: str, names: Sequence[str]) -> tuple[NDArray[np.str_], NDArray[np.float64]]:

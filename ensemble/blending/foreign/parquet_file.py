@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from ensemble.blending.foreign.arrow import stacked, texts_of
+from ensemble.blending.foreign.arrow import stacked
 from ensemble.blending.foreign.table import OpenTable, id_column_of
 from ensemble.dataset.labels import ID_COLUMNS
 from ensemble.errors import DataError, first_few
+from ensemble.parquet_files import opened_parquet, plain_type, texts_of
 from ensemble.predictions import is_ours, read_predictions
-from ensemble.unpacked_size import check_parquet_size
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -30,28 +30,34 @@ def open_parquet(path: Path) -> OpenTable:
         ArtefactError: It is a prediction table of ours, of another version.
     """
     import pyarrow as pa  # noqa: PLC0415
-    import pyarrow.parquet as pq  # noqa: PLC0415
 
     try:
-        with pq.ParquetFile(path) as file:
-            check_parquet_size(path, file.metadata)
-            arrow = file.read()
+        with opened_parquet(path) as file:
+            schema = file.schema_arrow
+            if is_ours(schema.metadata):
+                return _open_ours(path)
+            id_column = _id_column(path, schema.names)
+            numbers = [field.name for field in schema if field.name != id_column and _is_number(field.type)]
+            # Ids of another kind are refused when they are asked for; no other text is ever read.
+            arrow = file.read([id_column, *numbers] if _are_ids(schema.field(id_column).type) else numbers)
     except (pa.ArrowException, OSError) as error:
         raise DataError(f"{path}: expected a Parquet table, but it cannot be read ({error})") from error
-    if is_ours(arrow.schema.metadata):
-        return _open_ours(path)
-    header = arrow.column_names
-    id_column = id_column_of(path, header)
-    if id_column not in ID_COLUMNS and _PANDAS_INDEX in header:
-        id_column = _PANDAS_INDEX
 
     def load(names: Sequence[str]) -> tuple[NDArray[np.str_], NDArray[np.float64]]:
-        if wrong := [name for name in names if not _is_number(arrow.schema.field(name).type)]:
-            kinds = first_few(f"{name} ({arrow.schema.field(name).type})" for name in wrong)
+        if wrong := [name for name in names if not _is_number(schema.field(name).type)]:
+            kinds = first_few(f"{name} ({plain_type(schema.field(name).type)})" for name in wrong)
             raise DataError(f"{path}: expected numbers, got other columns: {kinds}")
-        return _parquet_ids(path, id_column, arrow), stacked(arrow, names)
+        kind, where = schema.field(id_column).type, f"{path}, column {id_column!r}"
+        if not _are_ids(kind):
+            raise DataError(f"{where}: expected ids, as text or whole numbers, got {plain_type(kind)}")
+        return _ids(arrow.column(id_column), where), stacked(arrow, names)
 
-    return OpenTable(path, tuple(name for name in header if name not in (id_column, _PANDAS_INDEX)), load)
+    return OpenTable(path, tuple(name for name in schema.names if name not in (id_column, _PANDAS_INDEX)), load)
+
+
+def _id_column(path: Path, header: Sequence[str]) -> str:
+    found = id_column_of(path, header)
+    return _PANDAS_INDEX if found not in ID_COLUMNS and _PANDAS_INDEX in header else found
 
 
 def _open_ours(path: Path) -> OpenTable:
@@ -70,12 +76,20 @@ def _is_number(kind: pa.DataType) -> bool:
     return bool(kinds.is_floating(kind) or kinds.is_integer(kind) or kinds.is_boolean(kind) or kinds.is_decimal(kind))
 
 
-def _parquet_ids(path: Path, id_column: str, arrow: pa.Table) -> NDArray[np.str_]:
-    import pyarrow as pa  # noqa: PLC0415
+def _are_ids(kind: pa.DataType) -> bool:
     import pyarrow.types as kinds  # noqa: PLC0415
 
-    column = arrow.column(id_column)
-    kind = column.type.value_type if kinds.is_dictionary(column.type) else column.type
-    if not (kinds.is_integer(kind) or kinds.is_string(kind) or kinds.is_large_string(kind)):
-        raise DataError(f"{path}, column {id_column!r}: expected ids, as text or whole numbers, got {column.type}")
-    return texts_of(column.cast(pa.large_string()))
+    return _are_texts(kind) or bool(kinds.is_integer(plain_type(kind)))
+
+
+def _are_texts(kind: pa.DataType) -> bool:
+    import pyarrow.types as kinds  # noqa: PLC0415
+
+    kind = plain_type(kind)
+    return bool(kinds.is_string(kind) or kinds.is_large_string(kind))
+
+
+def _ids(column: pa.ChunkedArray, where: str) -> NDArray[np.str_]:
+    import pyarrow as pa  # noqa: PLC0415
+
+    return texts_of(column if _are_texts(column.type) else column.cast(pa.large_string()), where=where)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -47,7 +48,7 @@ def id_column_of(path: Path, header: Sequence[str]) -> str:
     Raises:
         DataError: There are no columns, or two of one name.
     """
-    if double := sorted({name for name in header if list(header).count(name) > 1}):
+    if double := sorted(name for name, count in Counter(header).items() if count > 1):
         raise DataError(f"{path}: the columns {first_few(double)} are there more than once: rename or remove one")
     if not header:
         raise DataError(f"{path}: expected an id and a column for every class, got no columns")

@@ -19,8 +19,9 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from ensemble.data.formats.limits import check_size, one_image
+from ensemble.data.formats.limits import one_image
 from ensemble.errors import DataError
+from ensemble.unpacked_size import check_size
 
 MAGIC, MAGIC_AT = b"DICM", 128
 

@@ -1,4 +1,4 @@
-"""How large an image may be. Asked before its pixels are decoded: a small file can claim to be an enormous image."""
+"""How large an image's file may be, and how many images it may hold. How many pixels: ``ensemble.unpacked_size``."""
 
 from __future__ import annotations
 
@@ -6,30 +6,8 @@ from pathlib import Path
 
 from ensemble.errors import DataError
 
-MAX_PIXELS = 2**26
-"""8,192 × 8,192: more than twice the largest digital mammogram, and at most half a gigabyte while it is decoded."""
 MAX_BYTES = 2**30
 """Of an image file."""
-
-
-def check_size(path: Path, height: int, width: int) -> None:
-    """See that an image has pixels, and not too many.
-
-    Args:
-        path: The file, for messages.
-        height: As the head of the file says, in pixels.
-        width: Likewise.
-
-    Raises:
-        DataError: It has none, or more than ``MAX_PIXELS``.
-    """
-    if height < 1 or width < 1:
-        raise DataError(f"{path}: expected an image, got one of {height} × {width} pixels, which shows nothing")
-    if height * width > MAX_PIXELS:
-        raise DataError(
-            f"{path}: expected at most {MAX_PIXELS:,} pixels, its head says {height:,} × {width:,}. It was not "
-            "decoded: it is damaged or made to fill memory; shrink it if it really is so large"
-        )
 
 
 def check_bytes(path: Path) -> None:

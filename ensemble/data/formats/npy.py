@@ -9,9 +9,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ensemble.data.formats.limits import check_size
 from ensemble.errors import DataError
-from ensemble.unpacked_size import NUMPY_DAMAGE
+from ensemble.unpacked_size import NUMPY_DAMAGE, check_size
 
 MAGIC = b"\x93NUMPY"
 

@@ -18,8 +18,9 @@ from numpy.typing import NDArray
 from PIL import Image
 from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
-from ensemble.data.formats.limits import check_size, one_image, refused
+from ensemble.data.formats.limits import one_image, refused
 from ensemble.errors import DataError
+from ensemble.unpacked_size import check_size
 
 _FORMATS = ("PNG", "JPEG", "BMP", "WEBP")
 _TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
@@ -27,8 +28,11 @@ _BIG_TIFF = 43
 # Of TIFF's tags, the numbers: TIFF 6.0, section 8 and 18.
 _WIDTH, _HEIGHT, _BITS, _PHOTOMETRIC, _SAMPLES = 256, 257, 258, 262, 277
 _WHITE_IS_ZERO, _RGB = 0, 2
-# What Pillow raises for files that it cannot make sense of.
-_UNREADABLE = (*(OSError, SyntaxError, ValueError, TypeError, KeyError, IndexError), *(struct.error, EOFError))
+# What Pillow raises for files that it cannot make sense of, and int() for an infinite number of pixels.
+_UNREADABLE = (
+    *(OSError, SyntaxError, ValueError, TypeError, LookupError, ArithmeticError),
+    *(struct.error, EOFError),
+)
 _BOMBS = (Image.DecompressionBombError, Image.DecompressionBombWarning)
 
 

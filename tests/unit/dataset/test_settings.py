@@ -46,6 +46,8 @@ def test_all_problems_with_their_lines(read):
         ("images: ../elsewhere", "expected a folder below the dataset's folder"),
         ("images: /elsewhere", "expected a folder below"),
         ("images: {val: x}", "or one each: {train"),
+        ('images: "a\\0b"', "a folder below the dataset's folder .*control characters"),
+        ('groups: ["a.csv", "b\\nc.csv"]', "a file below the dataset's folder .*control characters"),
         ("train_labels: 'a\\b.csv'", "expected a file below"),
         ("groups: [1]", "or a list of such files"),
         ("groups: []", "or a list of such files"),

@@ -33,6 +33,15 @@ def test_first_call_writes_and_later_calls_read(paths: DatasetRuns, dataset: Dat
     assert facts["content_hash"] == dataset.content_hash
 
 
+def test_what_a_killed_start_left_is_removed(paths: DatasetRuns, dataset: Dataset) -> None:
+    paths.folder.mkdir(parents=True, exist_ok=True)
+    others = paths.folder / ".schedule.json.0123.tmp"  # its writer holds no lock
+    for path in (others, *(paths.folder / f".{one.name}.0123.tmp" for one in (paths.folds_csv, paths.folds_json))):
+        path.touch()
+    ensure_folds(paths, dataset, FoldWish())
+    assert sorted(paths.folder.glob(".*.tmp")) == [others]
+
+
 def test_read_folds_gives_the_same(paths: DatasetRuns, dataset: Dataset) -> None:
     made = ensure_folds(paths, dataset, FoldWish(n_folds=3, fold_seed=7))
     read = read_folds(paths)

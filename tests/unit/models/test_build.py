@@ -1,12 +1,14 @@
 """Any model by name, and what is said of wishes that cannot be met."""
 
+import inspect
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
 import timm
 import torch
-from timm.models import get_pretrained_cfg
+from timm.models import build_model_with_cfg, get_pretrained_cfg
 
 from ensemble.errors import OutOfMemory, RecipeError
 from ensemble.models import build, build_model, check_model, origin_models
@@ -111,6 +113,35 @@ def test_an_unknown_argument_of_ours_comes_with_the_known_ones() -> None:
 def test_arguments_that_the_recipe_states_elsewhere(key: str, remedy: str) -> None:
     with pytest.raises(RecipeError, match=rf"model 'resnet10t' cannot be built: model\.args\.{key}: .*{remedy}"):
         build_model("resnet10t", num_classes=3, image_size=SIZE, args={key: 1})
+
+
+@pytest.mark.parametrize("name", ["resnet10t", "cnn2"])
+def test_no_argument_sends_timm_to_a_place_of_the_recipes_choice(
+    name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    asked: list[object] = []
+    monkeypatch.setattr(torch.hub, "download_url_to_file", lambda *args, **_: asked.append(args))
+    overlay = {"hf_hub_id": None, "url": (tmp_path / "sitecustomize.py").as_uri()}
+    args = {"cache_dir": str(tmp_path), "pretrained_cfg_overlay": overlay}
+    message = r"(?s)2 problems.*args\.cache_dir: .*args\.pretrained_cfg_overlay: .*it belongs to timm's factory"
+    with pytest.raises(RecipeError, match=message):
+        build_model(name, num_classes=3, image_size=SIZE, pretrained=name == "resnet10t", args=args)
+    assert asked == []
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_all_that_timms_factories_take_by_name_is_refused() -> None:
+    """Read off timm, so that a later version's arguments are refused, too."""
+    named = {
+        key
+        for factory in (timm.create_model, build_model_with_cfg)
+        for key, one in inspect.signature(factory).parameters.items()
+        if one.kind is not one.VAR_KEYWORD
+    }
+    assert {"pretrained_cfg", "checkpoint_path", "cache_dir", "model_cfg", "pretrained_strict", "scriptable"} <= named
+    for key in (*named, "pretrained_custom_load", "features_only"):
+        (problem,) = problems("resnet10t", args={key: 1})
+        assert problem.startswith(f"model.args.{key}: it has no place here; ")
 
 
 def test_pool_among_the_arguments_of_ours_is_sent_to_its_place() -> None:

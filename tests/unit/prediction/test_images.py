@@ -1,4 +1,4 @@
-"""Which files of a folder are predicted, and why others are not."""
+"""Which files of a folder or table are predicted, and why others are not."""
 
 from __future__ import annotations
 
@@ -38,3 +38,51 @@ def test_a_folder_without_a_usable_image_and_a_pipe_are_refused(tmp_path: Path) 
         find_images(tmp_path, ("c",))
     with pytest.raises(DataError, match=r"pipe\.png: expected an image, got a pipe or device"):
         find_images(tmp_path / "pipe.png", ("c",))
+
+
+@pytest.fixture
+def scans(tmp_path: Path) -> Path:
+    """A folder with images, one of them a link to a file elsewhere."""
+    folder = tmp_path / "scans"
+    (folder / "sub").mkdir(parents=True)
+    for path in (folder / "a.png", folder / "sub" / "b.png", tmp_path / "outside.png"):
+        path.touch()
+    (folder / "leads_out.png").symlink_to(tmp_path / "outside.png")
+    return folder
+
+
+def problems_of(scans: Path, header: str, texts: list[str]) -> list[str]:
+    """What is said of each row, without the folder's name."""
+    rows = texts if header == "id" else [f"n{number},{text}" for number, text in enumerate(texts)]
+    (scans / "ids.csv").write_text("\n".join([header, *rows]) + "\n")
+    found = find_images(scans / "ids.csv", ("c",)).files
+    assert [file.path is None for file in found] == [bool(file.problem) for file in found]
+    return [file.problem.removeprefix(f"{scans}: ") for file in found]
+
+
+def test_ids_do_not_leave_the_folder(scans: Path) -> None:
+    outside = scans.parent / "outside.png"
+    within = ["a.png", "./sub/b.png", "gone.png"]
+    said = problems_of(scans, "id", [*within, "leads_out", "./leads_out.png", "../outside.png", str(outside)])
+    assert said[:3] == ["", "", "the image file is missing for 'gone.png'"]
+    why = "a link leads out of the image folder for"
+    assert said[3:5] == [f"{why} 'leads_out'", f"{why} './leads_out.png'"]
+    assert said[5:] == [
+        f"expected an id below {scans}, got {text!r}. A column 'path' may name files elsewhere"
+        for text in ("../outside.png", str(outside))
+    ]
+
+
+def test_a_column_of_paths_may_name_files_elsewhere_but_links_are_not_followed(scans: Path) -> None:
+    texts = ["a.png", "../outside.png", str(scans.parent / "outside.png"), "leads_out.png", "./leads_out.png"]
+    said = problems_of(scans, "name,path", texts)
+    assert said[:3] == ["", "", ""]
+    assert said[3:] == [f"a link leads out of the image folder for {text!r}" for text in texts[3:]]
+
+
+def test_an_image_folder_may_be_a_link(scans: Path) -> None:
+    elsewhere = scans.parent / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "c.png").touch()
+    (scans / "images").symlink_to(elsewhere)
+    assert problems_of(scans, "id", ["c", "images/c.png", "./images/c.png"]) == ["", "", ""]

@@ -310,6 +310,7 @@ def test_what_an_earlier_comparison_left_is_removed(tmp_path: Path) -> None:
     paths = ComparisonPaths(tmp_path)
     write_comparison(paths, comparison())
     check_place(paths)
+    (tmp_path / ".comparison.md.0123.tmp").write_text("of a command that was killed")
     write_comparison(paths, ALONE)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["comparison.csv", "comparison.md"]
 

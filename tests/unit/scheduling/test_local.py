@@ -91,6 +91,18 @@ def test_a_request_to_stop_ends_what_runs_and_starts_no_more(tmp_path: Path) -> 
     assert diary.began == ["a"]
 
 
+def test_one_that_could_not_answer_yet_is_stopped_and_not_failed(tmp_path: Path) -> None:
+    starting = f"import pathlib, time; pathlib.Path({str(tmp_path / 'up')!r}).touch(); time.sleep(60)"
+    stop, diary = StopRequest(), Diary()
+    thread = threading.Thread(target=lambda: (wait_for(tmp_path / "up"), setattr(stop, "reason", "a test")))
+    thread.start()
+    run_all([run_of(tmp_path, "a", starting)], [Slot()], stop, diary)
+    thread.join()
+    killed = run_of(tmp_path, "b", "import os, signal; os.kill(os.getpid(), signal.SIGTERM)")
+    run_all([killed], [Slot()], StopRequest(), diary)
+    assert diary.ended_as == {"a": 75, "b": -signal.SIGTERM}
+
+
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="PR_SET_PDEATHSIG is Linux's")
 def test_trainings_stop_when_the_process_that_watches_them_is_killed(tmp_path: Path) -> None:
     child = (

@@ -180,12 +180,10 @@ def test_a_task_without_the_shared_folder_says_so(tmp_path: Path) -> None:
     assert f"node n1 has no folder {tmp_path / 'elsewhere'}" in lines[0]
 
 
-def test_a_cancelled_task_has_its_training_saved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("answer", ["signal.signal(signal.SIGTERM, lambda *_: sys.exit(75))", "'it only starts'"])
+def test_a_cancelled_task_has_its_training_saved(answer: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     polite = (
-        "import pathlib, signal, sys, time\n"
-        "signal.signal(signal.SIGTERM, lambda *_: sys.exit(75))\n"
-        f"pathlib.Path({str(tmp_path / 'up')!r}).touch()\n"
-        "time.sleep(60)"
+        f"import pathlib, signal, sys, time\n{answer}\npathlib.Path({str(tmp_path / 'up')!r}).touch()\ntime.sleep(60)"
     )
 
     class Interrupting:
@@ -233,7 +231,8 @@ def test_room_on_nodes_is_counted_and_none_is_refused() -> None:
 def test_what_is_wrong_with_ray_is_one_error(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert run.main(["a.yaml", "--address", "auto"]) == EXIT_BAD_INPUT
+    with pytest.raises(SystemExit, match=str(EXIT_BAD_INPUT)):
+        run.main(["a.yaml", "--address", "auto"])
     assert "give --engine ray" in capsys.readouterr().err
     monkeypatch.setitem(sys.modules, "ray", None)  # type: ignore[arg-type]
     with pytest.raises(EngineError, match=r"pip install 'timm-ensemble\[ray\]'"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ import torch
 
 from ensemble.errors import EngineError
 from ensemble.scheduling.ray_cluster import Node
-from ensemble.scheduling.room import Wish, room_here, room_of_ray, room_of_ray_here
+from ensemble.scheduling.room import Room, Wish, room_here, room_of_ray, room_of_ray_here
 from ensemble.scheduling.split import Slot
 
 
@@ -27,12 +28,37 @@ def test_the_same_room_with_and_without_ray(tmp_path: Path) -> None:
 
 
 def test_gpus_of_this_machine_are_named_by_us_or_chosen_by_ray(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 2)
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3,5")
     gpus = wish(tmp_path, here="cuda")
-    assert [slot.environment["CUDA_VISIBLE_DEVICES"] for slot in room_here(gpus).slots] == ["3", "5"]
+    assert visible(room_here(gpus)) == ["3", "5"]
     ray = room_of_ray_here(gpus)
     assert (ray.threads, ray.slots, ray.device) == (None, [Slot(gpus=1)] * 2, "cuda")
+    assert room_of_ray_here(replace(gpus, threads=4)).slots == [Slot(cpus=4, gpus=1)] * 2
     assert not (tmp_path / "schedule.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("named", "seen"),
+    [
+        ("0,1,2,3", ["0", "1"]),
+        (" 3, 5", ["3", "5"]),
+        ("", ["0", "1"]),
+        ("MIG-a,MIG-b,MIG-c", ["MIG-a", "MIG-b", "MIG-c"]),
+    ],
+)
+def test_a_gpu_that_is_named_but_not_there_gets_no_training(
+    named: str, seen: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 2)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", named)
+    room = room_here(wish(tmp_path, here="cuda"))
+    assert visible(room) == seen
+    assert room.device == "cuda"  # with auto, a training whose GPU is gone would go on with the processor
+
+
+def visible(room: Room) -> list[str]:
+    return [slot.environment["CUDA_VISIBLE_DEVICES"] for slot in room.slots]
 
 
 def test_a_cluster_without_gpus_divides_the_smallest_node(tmp_path: Path) -> None:

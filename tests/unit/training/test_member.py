@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -116,6 +117,20 @@ def test_overwrite_of_a_fold_in_training_discards_nothing(tmp_path: Path) -> Non
         other.communicate()
     assert finished_folds(member) == [0, 1]
     assert member.paths.table("oof").exists()
+
+
+def test_what_a_killed_start_or_merge_left_is_removed(tmp_path: Path) -> None:
+    member = make_member(tmp_path)
+    works: list[Callable[[], object]] = [
+        lambda: start_member(member, folds=[0], overwrite=False),
+        lambda: merge_member(member),
+    ]
+    for work in works:
+        member.paths.folder.mkdir(parents=True, exist_ok=True)
+        for name in ("recipe.yaml", "oof.parquet"):
+            (member.paths.folder / f".{name}.0123.tmp").touch()
+        work()
+        assert not list(member.paths.folder.glob(".*.tmp"))
 
 
 def test_a_member_started_anew_meanwhile_is_neither_trained_nor_merged_with_the_old_recipe(tmp_path: Path) -> None:

@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ensemble.data.formats.limits import MAX_BYTES, MAX_PIXELS
+from ensemble.data.formats.limits import MAX_BYTES
 from ensemble.data.images import check_head, read_grey
 from ensemble.errors import DataError
+from ensemble.unpacked_size import MAX_PIXELS
 
 GREY = (np.arange(30).reshape(6, 5) * 8).astype(np.uint8)
 DEEP = GREY.astype(np.uint16) * 200
@@ -110,3 +111,15 @@ def test_a_tiff_without_a_size_is_damaged(read):
         read(b"II*\0\x08\0\0\0\0\0\0\0\0\0")
     with pytest.raises(DataError, match="6 × 0 pixels, which shows nothing"):
         read(_tiff(GREY, width=0))
+
+
+@pytest.mark.parametrize("width", [float("inf"), float("nan"), -1e300])
+def test_a_tiff_whose_size_is_no_whole_number_is_damaged(read, width):
+    content = bytearray(_tiff(GREY))
+    first = struct.unpack("<I", content[4:8])[0]
+    place = next(place for place in range(first + 2, len(content), 12) if content[place : place + 2] == b"\0\1")
+    content += bytes(len(content) % 2)
+    content[place : place + 12] = struct.pack("<HHII", 256, 12, 1, len(content))  # a number of 8 bytes, at the end
+    content += struct.pack("<d", width)
+    with pytest.raises(DataError, match=r"cannot be decoded|which shows nothing"):
+        read(bytes(content))
