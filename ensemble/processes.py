@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+import sys
 from dataclasses import dataclass
 
-from ensemble.errors import RecipeError
+from ensemble.errors import RecipeError, printable
 
 _VARIABLES = {"rank": "RANK", "count": "WORLD_SIZE", "local_rank": "LOCAL_RANK", "local_count": "LOCAL_WORLD_SIZE"}
 
@@ -44,6 +45,13 @@ def place() -> Place:
         )
     found = Place(**{name: int(text) for name, text in given.items()})
     return found if found.count > 1 else Place()
+
+
+def say_unheard(rank: int, count: int, said: str) -> None:
+    """Show why a process ends that nobody hears otherwise, as its output is put aside."""
+    if sys.__stderr__ is not None:
+        sys.__stderr__.write(printable(f"error: process {rank} of {count}: {said}\n"))
+        sys.__stderr__.flush()
 
 
 def refuse_several(what: str) -> None:

@@ -11,7 +11,6 @@ from __future__ import annotations
 import inspect
 import os
 import socket
-import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import timedelta
@@ -28,8 +27,9 @@ from torch.nn.parallel import DistributedDataParallel
 
 from ensemble.data.loaders import ImageRows
 from ensemble.data.shares import Share
-from ensemble.errors import EXIT_UNFINISHED, DataError, EnsembleError, WorkerDied, printable
+from ensemble.errors import EXIT_UNFINISHED, DataError, EnsembleError, WorkerDied
 from ensemble.files import locked
+from ensemble.processes import say_unheard
 from ensemble.seeds import derive_seed
 from ensemble.stopping import signals_deferred
 from ensemble.training.endings import LOST, End, end_by, is_loss
@@ -190,9 +190,8 @@ class TorchrunTeam(Team):
 
     def _say_alone(self, end: End) -> None:
         """The others are within a step and learn of nothing but our end, and what this process prints is not shown."""
-        if end.exit_code != EXIT_UNFINISHED and end.said != LOST and sys.__stderr__ is not None:
-            sys.__stderr__.write(printable(f"error: process {self.share.rank} of {self.processes}: {end.said}\n"))
-            sys.__stderr__.flush()
+        if end.exit_code != EXIT_UNFINISHED and end.said != LOST:
+            say_unheard(self.share.rank, self.processes, end.said)
 
     def _ask(self, *, failed: bool, asked: bool, within: timedelta | None = None) -> tuple[bool, bool]:
         """Whether any has failed, and whether any asks to stop."""

@@ -12,7 +12,7 @@ from torch import distributed as dist
 
 from ensemble.data.shares import Share
 from ensemble.errors import EnsembleError, RecipeError, many
-from ensemble.processes import Place
+from ensemble.processes import Place, may_speak, say_unheard
 from ensemble.training.team import Team
 from ensemble.training.together import TorchrunTeam
 
@@ -31,7 +31,13 @@ def joined(place: Place, device: str) -> Iterator[Team]:
         SystemExit: In the others, where one has raised something.
         WorkerDied: A process is gone.
     """
-    team = TorchrunTeam(Share(place.rank, place.count), _join(place, _device(place, device)))
+    try:
+        device = _join(place, _device(place, device))
+    except EnsembleError as error:
+        if not may_speak():
+            say_unheard(place.rank, place.count, str(error))
+        raise
+    team = TorchrunTeam(Share(place.rank, place.count), device)
     try:
         yield team
         team.agree()

@@ -13,7 +13,7 @@ from torch import distributed as dist
 
 from ensemble.data.shares import Share
 from ensemble.errors import DataError, OutOfMemory, RecipeError
-from ensemble.processes import Place
+from ensemble.processes import Place, place
 from ensemble.training import together, torchrun
 from ensemble.training.endings import LOST, End, end_by
 from ensemble.training.together import TorchrunTeam
@@ -163,6 +163,24 @@ def test_a_process_that_fails_while_the_others_are_within_a_step_is_heard(
         team.tell(error)
     assert caught.value.code == code
     assert capfd.readouterr().err == said
+
+
+@pytest.mark.parametrize(
+    ("local_rank", "said"), [("1", "error: process 1 of 8: torchrun has started 4 processes"), ("0", "")]
+)
+def test_a_process_that_fails_before_it_has_met_the_others_is_heard_once(
+    local_rank: str, said: str, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    given = {"RANK": "1", "WORLD_SIZE": "8", "LOCAL_RANK": local_rank, "LOCAL_WORLD_SIZE": "4"}
+    for name, value in given.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 2)
+    monkeypatch.setattr("sys.__stderr__", sys.stderr)
+    with pytest.raises(RecipeError, match="has 2 GPUs"), torchrun.joined(place(), "cuda"):
+        pytest.fail("joined")
+    heard = capfd.readouterr().err
+    assert heard.startswith(said)
+    assert bool(heard) == bool(said)
 
 
 def test_devices_are_given_by_rank_and_there_have_to_be_enough(monkeypatch: pytest.MonkeyPatch) -> None:
