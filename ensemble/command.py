@@ -26,6 +26,9 @@ _UNFIT_PATHS = {
 """What no file can be called, or no path can lead through: the user's input, not the machine's failure."""
 
 
+_MOST = 1024  # processes or threads
+
+
 def run_command(main: Callable[[Sequence[str]], int], *, together: bool = False) -> int:
     """Run ``main`` on the process's arguments and return its exit code.
 
@@ -99,6 +102,39 @@ def whole_number(text: str) -> int:
     if not (text.isascii() and text.isdecimal()):
         raise argparse.ArgumentTypeError(f"expected a whole number of at least 0, got {text!r}")
     return int(text)
+
+
+def positive(text: str) -> int:
+    """The value of a flag that takes 1, 2, 3, … Argparse makes a usage error of the refusal.
+
+    Raises:
+        argparse.ArgumentTypeError: It is no such number.
+    """
+    if not (text.isascii() and text.isdecimal() and int(text)):
+        raise argparse.ArgumentTypeError(f"expected a whole number of at least 1, got {text!r}")
+    return int(text)
+
+
+def some(text: str) -> int:
+    """The value of a flag that counts processes or threads: 0 to 1,024, for a system cannot start a million of them.
+
+    Raises:
+        argparse.ArgumentTypeError: It is no such number.
+    """
+    number = whole_number(text)
+    if number > _MOST:
+        raise argparse.ArgumentTypeError(f"expected at most {_MOST:,}, got {text!r}")
+    return number
+
+
+def some_positive(text: str) -> int:
+    """As ``some``, from 1.
+
+    Raises:
+        argparse.ArgumentTypeError: It is no such number.
+    """
+    positive(text)
+    return some(text)
 
 
 def _interrupt(_signal: int, _frame: FrameType | None) -> None:

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ensemble.command import run_command, whole_number
+from ensemble.command import run_command, some_positive, whole_number
 from ensemble.errors import EXIT_BAD_INPUT, EXIT_DONE, DataError
 
 if TYPE_CHECKING:
@@ -49,7 +49,9 @@ def build_parser() -> argparse.ArgumentParser:
         help="training images instead of the size's; a quarter of it for val and test",
     )
     parser.add_argument("--seed", type=whole_number, default=0, metavar="N", help="of everything (default: 0)")
-    parser.add_argument("--workers", type=int, metavar="N", help="threads that draw (default: one for each processor)")
+    parser.add_argument(
+        "--workers", type=some_positive, metavar="N", help="threads that draw (default: one for each processor)"
+    )
     parser.add_argument("--overwrite", action="store_true", help="replace what DIR holds, and FILE.png")
     parser.add_argument("--sheet", type=Path, metavar="FILE.png", help="write one picture of many slices as well")
     return parser
@@ -82,8 +84,6 @@ def _draw_sheet(args: argparse.Namespace) -> None:
 def _draw_dataset(args: argparse.Namespace) -> None:
     from ensemble.data.phantoms.writing import write_phantoms
 
-    if args.workers is not None and args.workers < 1:
-        raise DataError(f"--workers: expected at least 1, got {args.workers}")
     size = _wanted_size(args.size, args.images)
     with _shown_progress() as progress:
         dataset = write_phantoms(

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ensemble.command import run_command, whole_number
+from ensemble.command import run_command, some, whole_number
 from ensemble.errors import EXIT_DONE, DataError, many
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--folds", type=Path, metavar="FILE", help="a fold file of your own: image_id, fold[, group]")
     parser.add_argument(
-        "--workers", type=whole_number, metavar="N", help="threads that read images (default: one for each processor)"
+        "--workers", type=some, metavar="N", help="threads that read images (default: one for each processor)"
     )
     parser.add_argument("--seed", type=whole_number, default=0, metavar="N", help="chooses the examples (default: 0)")
     return parser

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ensemble.command import run_command, share_cores, whole_number
+from ensemble.command import positive, run_command, share_cores, whole_number
 from ensemble.errors import (
     EXIT_DONE,
     EXIT_FAILED,
@@ -54,7 +54,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("recipes", nargs="+", type=Path, metavar="RECIPE", help="recipe files: a member each")
     parser.add_argument("--dry-run", action="store_true", help="print the plan, and stop")
     parser.add_argument(
-        "--max-parallel", type=flags.positive, metavar="N", help="trainings side by side (default: what fits)"
+        "--max-parallel", type=positive, metavar="N", help="trainings side by side (default: what fits)"
     )
     parser.add_argument(
         "--engine", choices=("local", "ray"), default="local", help="what runs the trainings (default: local)"

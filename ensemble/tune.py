@@ -9,10 +9,10 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ensemble.command import run_command, share_cores, whole_number
+from ensemble.command import positive, run_command, share_cores, some, some_positive, whole_number
 from ensemble.errors import EXIT_DONE, EXIT_FAILED
 from ensemble.stopping import stop_signals
-from ensemble.training.flags import duration, positive
+from ensemble.training.flags import duration
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -81,10 +81,8 @@ def _add_training_flags(parser: argparse.ArgumentParser) -> None:
         "--set", action="append", default=[], metavar="KEY=VALUE", dest="overrides", help="e.g. training.epochs=3"
     )
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:0, … or mps (default: auto)")
-    parser.add_argument("--threads", type=positive, metavar="N", help="of this process (default: all cores)")
-    parser.add_argument(
-        "--workers", type=whole_number, default=0, metavar="N", help="data worker processes (default: 0)"
-    )
+    parser.add_argument("--threads", type=some_positive, metavar="N", help="of this process (default: all cores)")
+    parser.add_argument("--workers", type=some, default=0, metavar="N", help="data worker processes (default: 0)")
     parser.add_argument(
         "--time-limit", type=duration, metavar="TIME", help="stop before it, e.g. 9h, 90m, 1h30m; exit code 75"
     )

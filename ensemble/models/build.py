@@ -21,7 +21,8 @@ import torch
 from timm.models import get_pretrained_cfg
 from torch import Tensor, nn
 
-from ensemble.errors import EnsembleError, RecipeError
+from ensemble.errors import EnsembleError, OutOfMemory, RecipeError
+from ensemble.memory import lack_of_memory
 from ensemble.models.hub import weights_source
 from ensemble.models.pretrained import load_weights
 from ensemble.models.wish import ModelWish, objections, size_text
@@ -74,6 +75,7 @@ def build_model(  # noqa: PLR0913 - one argument a key of the recipe's section
         RecipeError: No such model, a setting or argument that it does not know or accept, or weights that cannot be
             had from the hub.
         ArtefactError: The file of weights is missing, unreadable or does not fit.
+        OutOfMemory: The network is too large for this machine.
     """
     wish = ModelWish(name, in_chans, num_classes, image_size, pretrained, pool, dense_layers, args)
     model, notices = _build(wish)
@@ -143,6 +145,8 @@ def _create(wish: ModelWish) -> nn.Module:
             )
             break
         except _REFUSALS as error:
+            if lack := lack_of_memory(error):
+                raise OutOfMemory(_short(wish, lack)) from error
             key = _unknown_argument(error)
             if key not in args.keys() & wish.args.keys():
                 raise _RefusedError(wish, [*problems, _refusal(wish, error)]) from error
@@ -175,6 +179,13 @@ def _refusal(wish: ModelWish, error: Exception) -> str:
     )
 
 
+def _short(wish: ModelWish, lack: str) -> str:
+    return (
+        f"model: there is too little memory for {wish.name} and images of {size_text(wish.image_size)} ({lack}). Make "
+        "some free, or choose a smaller network (model.name, model.args) or smaller images"
+    )
+
+
 def _said(error: Exception) -> str:
     return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
 
@@ -200,7 +211,8 @@ def _try_forward(model: nn.Module, wish: ModelWish) -> list[str]:
         with torch.no_grad():
             logits = model.eval()(torch.zeros(shape))
     except _REFUSALS as error:
-        return [_unreadable(wish, error)]
+        lack = lack_of_memory(error)
+        return [_short(wish, lack) if lack else _unreadable(wish, error)]
     expected = (2, wish.num_classes)
     if not isinstance(logits, Tensor) or tuple(logits.shape) != expected:
         got = tuple(logits.shape) if isinstance(logits, Tensor) else type(logits).__name__

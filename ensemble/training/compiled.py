@@ -7,6 +7,7 @@ from collections.abc import Callable
 import torch
 
 from ensemble.errors import RecipeError
+from ensemble.memory import lack_of_memory
 
 Forward = Callable[[torch.Tensor], torch.Tensor]
 
@@ -31,6 +32,8 @@ def check_compiler(device: torch.device) -> None:
     try:
         line(torch.ones(3, device=device, requires_grad=True)).backward()
     except _REFUSALS as error:
+        if lack_of_memory(error):
+            raise
         raise _refusal(error, f"torch cannot translate for {device.type} here") from error
 
 
@@ -48,6 +51,8 @@ def compile_forward(model: Forward) -> Forward:
         try:
             logits: torch.Tensor = translated(images)
         except torch._dynamo.exc.TorchDynamoException as error:  # noqa: SLF001
+            if lack_of_memory(error):
+                raise
             raise _refusal(error, "torch cannot translate this network") from error
         return logits
 

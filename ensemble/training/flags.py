@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from ensemble.command import whole_number
+from ensemble.command import some, some_positive, whole_number
 from ensemble.stopping import duration_seconds
 
 _EXAMPLES = """examples:
@@ -61,11 +61,9 @@ def add_shared(group: argparse._ActionsContainer) -> None:
         "--set", action="append", default=[], metavar="KEY=VALUE", dest="overrides", help="e.g. training.epochs=3"
     )
     group.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:0, … or mps (default: auto)")
+    group.add_argument("--workers", type=some, metavar="N", help="data worker processes (default: fit for the device)")
     group.add_argument(
-        "--workers", type=whole_number, metavar="N", help="data worker processes (default: fit for the device)"
-    )
-    group.add_argument(
-        "--threads", type=positive, metavar="N", help="of a step on the CPU (default: one for each usable core)"
+        "--threads", type=some_positive, metavar="N", help="of a step on the CPU (default: one for each usable core)"
     )
     group.add_argument("--seed", type=int, metavar="N", help="instead of the recipe's seed")
     group.add_argument(
@@ -88,17 +86,6 @@ def shared_words(args: argparse.Namespace) -> list[str]:
     for override in args.overrides:
         words += ["--set", override]
     return [str(word) for word in words]
-
-
-def positive(text: str) -> int:
-    """The value of a flag that takes 1, 2, 3, … Argparse makes a usage error of the refusal.
-
-    Raises:
-        argparse.ArgumentTypeError: It is no such number.
-    """
-    if not (text.isascii() and text.isdecimal() and int(text)):
-        raise argparse.ArgumentTypeError(f"expected a whole number of at least 1, got {text!r}")
-    return int(text)
 
 
 def duration(text: str) -> int:

@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from ensemble.errors import EnsembleError
+from ensemble.memory import lack_of_memory
 from ensemble.recipe import SmallImages
 
 ImageSize = tuple[int, int]
@@ -58,6 +59,8 @@ def size_problems(model: nn.Module, name: str, sizes: Collection[ImageSize]) -> 
             with torch.no_grad():
                 model.eval()(torch.zeros((2, 1, height, width)))
         except _REFUSALS as error:
+            if lack_of_memory(error):
+                raise
             said = str(error).splitlines()[0] if str(error) else type(error).__name__
             problems.append(
                 f"training.progressive: {name} cannot read images of {height} × {width} ({said}). Choose larger "

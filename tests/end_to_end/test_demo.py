@@ -55,23 +55,26 @@ def test_a_picture_that_is_there_is_not_replaced_unasked(tmp_path: Path, capsys:
     assert (tmp_path / "mine.png").read_text() == "mine"
 
 
+def test_bad_input_is_one_message_and_exit_code_2(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "ensemble.demo", str(tmp_path / "phantoms"), "--images", "3"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    said = "error: --images: expected 4 to 1,000,000 training images, got 3"
+    assert (done.returncode, done.stderr.strip()) == (2, said)
+
+
 @pytest.mark.parametrize(
-    ("arguments", "message"),
+    ("flag", "value", "said"),
     [
-        (["--images", "3"], "error: --images: expected 4 to 1,000,000 training images, got 3"),
-        (["--workers", "0"], "error: --workers: expected at least 1, got 0"),
+        ("--seed", "-1", "expected a whole number of at least 0, got '-1'"),
+        ("--workers", "0", "expected a whole number of at least 1, got '0'"),
     ],
 )
-def test_bad_input_is_one_message_and_exit_code_2(arguments: list[str], message: str, tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "ensemble.demo", str(tmp_path / "phantoms"), *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stderr.strip()) == (2, message)
-
-
-def test_a_seed_below_0_is_refused_as_by_every_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_unfit_numbers_are_refused_as_by_every_command(
+    flag: str, value: str, said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     with pytest.raises(SystemExit, match="2"):
-        main([str(tmp_path / "phantoms"), "--seed", "-1"])
-    assert "--seed: expected a whole number of at least 0, got '-1'" in capsys.readouterr().err
+        main([str(tmp_path / "phantoms"), flag, value])
+    assert f"{flag}: {said}" in capsys.readouterr().err
     assert not (tmp_path / "phantoms").exists()
 
 

@@ -7,9 +7,8 @@ from collections.abc import Iterator, Sequence
 
 import pytest
 
-from ensemble.command import run_command, share_cores, whole_number
+from ensemble.command import positive, run_command, share_cores, some, some_positive, whole_number
 from ensemble.errors import DataError, EnsembleError
-from ensemble.training.flags import positive
 
 
 @pytest.fixture(autouse=True)
@@ -80,6 +79,15 @@ def test_whole_numbers_of_flags() -> None:
     for text in ("-1", "1.5", "", "x", "²", "٣"):
         with pytest.raises(argparse.ArgumentTypeError, match="expected a whole number of at least 0"):
             whole_number(text)
+
+
+def test_processes_and_threads_are_counted_in_what_a_system_can_start() -> None:
+    assert (some("0"), some_positive("1024")) == (0, 1024)
+    for given, flag in (("1025", some), ("1000000000", some_positive)):
+        with pytest.raises(argparse.ArgumentTypeError, match=f"expected at most 1,024, got '{given}'"):
+            flag(given)
+    with pytest.raises(argparse.ArgumentTypeError, match="at least 1"):
+        some_positive("0")
 
 
 def test_threads_sleep_while_they_wait_unless_the_user_says_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:

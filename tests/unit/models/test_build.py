@@ -1,6 +1,7 @@
 """Any model by name, and what is said of wishes that cannot be met."""
 
 import inspect
+import re
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import timm
 import torch
 from timm.models import build_model_with_cfg, get_pretrained_cfg
 
-from ensemble.errors import RecipeError
+from ensemble.errors import OutOfMemory, RecipeError
 from ensemble.models import build, build_model, check_model, origin_models
 
 SIZE = (64, 64)
@@ -156,6 +157,20 @@ def test_a_value_that_the_model_refuses() -> None:
     assert "Invalid pool type" in problem
     (problem,) = problems("cnn2", args={"out_channels": "many"})
     assert "TypeError" in problem
+
+
+def test_too_little_memory_is_no_wrong_argument(monkeypatch: pytest.MonkeyPatch) -> None:
+    def short(*_args: object, **_more: object) -> None:
+        torch.empty(1 << 50, dtype=torch.uint8)
+
+    said = r"^model: there is too little memory for cnn2 and images of 64 × 64 \(DefaultCPUAllocator: .*Make some free"
+    with monkeypatch.context() as patched:
+        patched.setattr(torch.nn.Conv2d, "forward", short)
+        (problem,) = problems("cnn2")
+        assert re.match(said, problem)
+    monkeypatch.setattr(build.timm, "create_model", short)
+    with pytest.raises(OutOfMemory, match=said):
+        build_model("cnn2", num_classes=3, image_size=(64, 64))
 
 
 def test_errors_of_our_models_pass_as_they_are() -> None:

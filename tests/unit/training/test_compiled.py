@@ -63,3 +63,14 @@ def test_without_a_compiler_the_recipe_is_refused(monkeypatch: pytest.MonkeyPatc
         check_recipe(recipe, n_classes=2, title="r.yaml")
     with pytest.raises(RecipeError, match=r"torch cannot translate this network .*Set it to false"):
         compile_forward(nn.Linear(2, 2))(torch.zeros(1, 2))
+
+
+def test_too_little_memory_is_no_missing_compiler(monkeypatch: pytest.MonkeyPatch) -> None:
+    def short(graph: object, example: object) -> object:
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
+
+    monkeypatch.setattr(compiled, "_BACKEND", short)
+    with pytest.raises(RuntimeError, match="CUDA out of memory"):
+        check_compiler(CPU)
+    with pytest.raises(RuntimeError, match="CUDA out of memory"):
+        compile_forward(nn.Linear(2, 2))(torch.zeros(1, 2))

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import pytest
 import torch
+from torch import nn
 
 from ensemble.errors import RecipeError
 from ensemble.models import build_model
 from ensemble.recipe import DataSettings, ModelSettings, Recipe, SmallImages, TrainingSettings
 from ensemble.training.checks import check_recipe
-from ensemble.training.sizes import size_multiple, sizes_of_epochs
+from ensemble.training.sizes import size_multiple, size_problems, sizes_of_epochs
 
 HALF = SmallImages(until=0.5, size=0.5)
 
@@ -58,3 +59,12 @@ def test_a_network_of_one_size_is_refused_before_anything_starts() -> None:
     said = r"training\.progressive: cnn2 cannot read images of 16 × 16 .*leave it out"
     with pytest.raises(RecipeError, match=said):
         check_recipe(recipe_of("cnn2"), n_classes=2, title="r.yaml")
+
+
+def test_too_little_memory_says_nothing_of_the_size() -> None:
+    class Short(nn.Module):
+        def forward(self, _images: torch.Tensor) -> torch.Tensor:
+            return torch.empty(1 << 50, dtype=torch.uint8)
+
+    with pytest.raises(RuntimeError, match="allocate memory"):
+        size_problems(Short(), "short", {(16, 16)})
