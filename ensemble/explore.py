@@ -153,8 +153,8 @@ def _folds(args: argparse.Namespace, dataset: Dataset, runs: DatasetRuns) -> tup
     try:
         divided, folds = preview_folds(runs, dataset, FoldWish(file=args.folds))
     except (FoldError, ArtefactError) as error:
-        if args.folds is not None or args.check:
-            raise
+        if args.folds is not None or (args.check and (dataset.n_folds is not None or runs.folds_csv.exists())):
+            raise  # else a recipe may say another number of folds
         return dataset, Folds(None, "none", f"no folds are shown: {error}")
     made = f"{folds.n_folds} folds of {runs.folds_csv}" if folds.sha256 else _would_be(folds.n_folds, folds.fold_seed)
     joined = ", the holdout's rows among them" if folds.holdout_in_folds else ""

@@ -8,6 +8,7 @@ import hashlib
 import json
 import os
 import re
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from contextvars import ContextVar
@@ -95,17 +96,21 @@ def append_line(path: Path, line: str) -> None:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
-def remove_leftovers(folder: Path, *names: str) -> None:
+def remove_leftovers(folder: Path, *names: str, unchanged_seconds: float = 0.0) -> None:
     """Remove the temporary files of writers that were killed. To be called under the lock of ``folder``.
 
     Args:
         folder: It may be missing.
         names: Of the files that the lock guards; none: it guards all in the folder.
+        unchanged_seconds: So long nothing was written to what is removed.
     """
+    latest = time.time() - unchanged_seconds
     of_names = re.compile(rf"\.({'|'.join(map(re.escape, names))})\.[0-9a-f]+\.tmp")
     for left in folder.glob(".*.tmp"):
         if not names or of_names.fullmatch(left.name):
-            left.unlink(missing_ok=True)
+            with suppress(FileNotFoundError):
+                if not unchanged_seconds or left.stat().st_mtime < latest:
+                    left.unlink()
 
 
 def sync_folder(folder: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import fcntl
 import os
 import time
@@ -13,6 +14,7 @@ from ensemble.files import WAITING, remove_leftovers, storage_errors, sync_folde
 from ensemble.stopping import signals_deferred
 
 _TRIES, _TRY_SECONDS = 20, 0.05
+_SURELY_DEAD_SECONDS = 600.0  # a writer writes more often
 """How long a writer waits for one who is just removing what others left."""
 
 
@@ -67,13 +69,30 @@ def where_written(path: Path) -> Path:
     return next((temporary for temporary, name in reversed(WAITING.get() or []) if name == path != temporary), path)
 
 
+def sync_disk(folder: Path) -> None:
+    """Have all that was written to the disk of ``folder`` on it: one after the other, thousands of files take minutes.
+
+    Raises:
+        OSError: The disk says that it could not be written.
+    """
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        system = ctypes.CDLL(None, use_errno=True)
+        if not hasattr(system, "syncfs"):  # Linux has it
+            os.sync()
+        elif system.syncfs(descriptor):
+            raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+    finally:
+        os.close(descriptor)
+
+
 @contextmanager
 def without_leftovers(*paths: Path) -> Iterator[None]:
     """Remove what killed writers of these files left under temporary names; the block's own are left alone by others.
 
     For folders where no lock file is to lie, as they are the user's. The folder itself is locked: by all who write
-    together, by who removes alone. While somebody else writes there, or where the disk knows no such locks, nothing is
-    removed.
+    together, by who removes alone. While somebody else writes there, nothing is removed; nor what was written to in
+    the last minutes, for a lock on a folder of a network file system holds on one machine only.
 
     Args:
         paths: The files that the block writes, in one folder, which is made if it is missing.
@@ -88,7 +107,7 @@ def without_leftovers(*paths: Path) -> Iterator[None]:
     try:
         with suppress(OSError):
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            remove_leftovers(folder, *(path.name for path in paths))
+            remove_leftovers(folder, *(path.name for path in paths), unchanged_seconds=_SURELY_DEAD_SECONDS)
         _share(descriptor)
         yield
     finally:

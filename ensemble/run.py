@@ -96,7 +96,6 @@ def _run(args: argparse.Namespace, stop: StopRequest, engine: Engine) -> int:
     from ensemble.report.run_view import print_plan
     from ensemble.report.submission_place import refuse_other_work, submission_place
     from ensemble.runs import check_name
-    from ensemble.scheduling.order import longest_first
 
     console = open_console(soft_wrap=True)
     checked = _check_all(args)
@@ -110,6 +109,8 @@ def _run(args: argparse.Namespace, stop: StopRequest, engine: Engine) -> int:
     print_plan(console, planned, at_once=room.at_once, threads=room.threads)
     if args.dry_run:
         return EXIT_DONE
+    from ensemble.scheduling.order import longest_first
+
     members = _prepare_all(args, checked, room, console)
     recipes = {name: one.recipe for name, one in checked.items()}
     planned = longest_first(planned, recipes, n_classes=len(members[0].dataset.class_names))

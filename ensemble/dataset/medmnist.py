@@ -12,7 +12,6 @@ in the end; nothing reads them.
 from __future__ import annotations
 
 import hashlib
-import os
 import shutil
 import zipfile
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -25,6 +24,7 @@ from numpy.typing import NDArray
 from ensemble.dataset.medmnist_arrays import ImagesHead, columns_of, read_heads, read_images, read_labels
 from ensemble.errors import DataError, StorageError
 from ensemble.files import locked, storage_errors, sync_folder
+from ensemble.files_together import sync_disk
 from ensemble.unpacked_size import NUMPY_DAMAGE
 from ensemble.yaml_text import dump_yaml
 
@@ -62,7 +62,7 @@ def unpacked(path: Path, runs: Path) -> Path:
         try:
             _unpack(path, part)
             with storage_errors(folder):
-                os.sync()  # all at once: one after the other, tens of thousands of files would take minutes
+                sync_disk(part)
                 part.rename(folder)
                 sync_folder(folder.parent)
         finally:

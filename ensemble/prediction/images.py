@@ -204,9 +204,9 @@ class _Lookup:
                 f"expected an id below {self._root}, got {quoted(text)}. A column 'path' may name files elsewhere",
             )
         direct = self._root / text  # an absolute path stays one
-        if not leading_out and not (split_ending(direct.name)[1] and direct.is_file()):
+        if not (leading_out and not self._are_paths) and not (split_ending(direct.name)[1] and direct.is_file()):
             return ImageFile(image_id, None, f"{self._root}: the image file is missing for {quoted(text)}")
-        if leading_out or not (leaves or self._is_inside(direct)):
+        if not self._are_paths and (leading_out or not self._is_inside(direct)):
             return ImageFile(image_id, None, f"{self._root}: a link leads out of the image folder for {quoted(text)}")
         return ImageFile(image_id, direct)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import shutil
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -138,6 +139,8 @@ class TrialRunner:
                 shutil.rmtree(folder, ignore_errors=True)
                 raise
             shutil.rmtree(folder, ignore_errors=True)  # under its lock: who has waited for that makes a new folder
+        with suppress(OSError):  # a network file system keeps a folder whose lock was open
+            folder.rmdir()
         return outcome.rows[outcome.chosen_epoch - 1].fold_macro_average_precision
 
 

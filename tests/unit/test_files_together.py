@@ -13,7 +13,7 @@ import pytest
 
 from ensemble import files_together
 from ensemble.files import atomic_write, storage_errors, write_text
-from ensemble.files_together import where_written, without_leftovers, written_together
+from ensemble.files_together import sync_disk, where_written, without_leftovers, written_together
 from ensemble.stopping import stop_signals
 
 
@@ -80,8 +80,23 @@ def test_what_a_killed_writer_left_of_these_files_is_removed(tmp_path: Path) -> 
     others = [tmp_path / name for name in names]
     for path in (left, *others):
         path.touch()
+        os.utime(path, (0, 0))
     with without_leftovers(tmp_path / "out[1].csv", tmp_path / "out[1].json"):
         assert sorted(tmp_path.iterdir()) == sorted(others)
+
+
+def test_what_somebody_writes_on_another_machine_stays(tmp_path: Path) -> None:
+    begun = tmp_path / ".out.csv.0123abc.tmp"
+    begun.touch()
+    with without_leftovers(tmp_path / "out.csv"):
+        assert begun.exists()
+
+
+def test_what_is_written_is_synced_and_a_folder_that_is_gone_is_said(tmp_path: Path) -> None:
+    write_text(tmp_path / "table", "new")
+    sync_disk(tmp_path)
+    with pytest.raises(FileNotFoundError):
+        sync_disk(tmp_path / "gone")
 
 
 def test_what_a_living_writer_has_begun_stays(tmp_path: Path) -> None:
@@ -98,6 +113,7 @@ def test_a_folder_that_somebody_else_has_locked_is_not_waited_for(
     monkeypatch.setattr(files_together, "_TRY_SECONDS", 0.001)
     left = tmp_path / ".out.csv.0123.tmp"
     left.touch()
+    os.utime(left, (0, 0))
     descriptor = os.open(tmp_path, os.O_RDONLY)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)

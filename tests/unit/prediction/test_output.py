@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -40,6 +41,7 @@ def test_what_is_there_stays_unless_it_may_be_replaced(there: str, tmp_path: Pat
 def test_what_a_killed_call_left_is_removed(tmp_path: Path) -> None:
     for name in ("out.csv", "out.unreadable.csv", "out.probabilities.csv"):
         (tmp_path / f".{name}.0123.tmp").touch()
+        os.utime(tmp_path / f".{name}.0123.tmp", (0, 0))
     images = ImageList((ImageFile("a", tmp_path / "a.png"),), plain_template(np.array(["a"]), ("c",)))
     with PredictionWriter(tmp_path / "out.csv", images, ("c",), probabilities=True):
         pass

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import csv
 import io
 import math
@@ -311,6 +312,7 @@ def test_what_an_earlier_comparison_left_is_removed(tmp_path: Path) -> None:
     write_comparison(paths, comparison())
     check_place(paths)
     (tmp_path / ".comparison.md.0123.tmp").write_text("of a command that was killed")
+    os.utime(tmp_path / ".comparison.md.0123.tmp", (0, 0))
     write_comparison(paths, ALONE)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["comparison.csv", "comparison.md"]
 
