@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import csv
 import io
 import math
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
