@@ -183,11 +183,12 @@ def test_all_is_on_disk_before_the_folder_has_its_name(unpack, tmp_path, monkeyp
         (part,) = (path for path in runs.iterdir() if path.is_dir())
         happened.append((what, part.name, len([*part.rglob("*")])))
 
-    monkeypatch.setattr(os, "sync", lambda: note("all"))
+    monkeypatch.setattr(medmnist, "sync_disk", note)
     monkeypatch.setattr(medmnist, "sync_folder", note)
     folder = unpack(arrays())
     n_files = len([*folder.rglob("*")])
-    assert happened == [("all", f".{folder.name}.part", n_files), (runs, folder.name, n_files)]
+    part = f".{folder.name}.part"
+    assert happened == [(runs / part, part, n_files), (runs, folder.name, n_files)]
 
 
 def test_a_disk_gives_each_image_a_block(unpack, monkeypatch):
