@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -462,6 +463,7 @@ def test_what_a_killed_blend_left_of_its_submission_is_removed(world: World) -> 
     submissions = world.folder / "submissions"
     for name in (".blend.csv.0123.tmp", ".blend.json.0123.tmp", ".other.csv.0123.tmp"):
         (submissions / name).touch()
+        os.utime(submissions / name, (0, 0))
     world.blend()
     names = [".other.csv.0123.tmp", "blend.csv", "blend.json"]
     assert sorted(path.name for path in submissions.iterdir()) == names
