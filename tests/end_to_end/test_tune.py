@@ -39,6 +39,13 @@ def run(world: Path, *flags: str) -> int:
     return tune.main([str(world / "small.yaml"), "--space", str(world / "space.yaml"), *where, *flags])
 
 
+def assert_repeated(folder: Path) -> None:
+    """The first trial was lost, and the second is its repetition."""
+    with (folder / "trials.csv").open() as stream:
+        trials = list(csv.DictReader(stream))
+    assert [(one["state"], one["retry_of"]) for one in trials] == [("lost", ""), ("complete", "0")]
+
+
 def test_the_best_recipe_comes_out_and_the_held_out_fold_was_never_seen(
     world: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -99,9 +106,7 @@ def test_a_search_that_was_stopped_goes_on_from_the_trials_checkpoint(
     assert (folder / "trial_0").is_dir()
     monkeypatch.undo()
     assert run(world, *flags) == 0
-    with (folder / "trials.csv").open() as stream:
-        trials = list(csv.DictReader(stream))
-    assert [(one["state"], one["retry_of"]) for one in trials] == [("lost", ""), ("complete", "0")]
+    assert_repeated(folder)
     assert not (folder / "trial_0").exists()
 
 
@@ -143,9 +148,7 @@ def test_what_a_killed_data_worker_left_is_gone_on_with(world: Path, monkeypatch
     assert (folder / "trial_0").is_dir()
     monkeypatch.undo()
     assert run(world, *flags) == 0
-    with (folder / "trials.csv").open() as stream:
-        trials = list(csv.DictReader(stream))
-    assert [(one["state"], one["retry_of"]) for one in trials] == [("lost", ""), ("complete", "0")]
+    assert_repeated(folder)
 
 
 def test_what_does_not_fit_is_refused(world: Path, tmp_path: Path) -> None:
