@@ -157,7 +157,7 @@ def ours(files: list[Path], size: int, *, augmented: bool, cores: int) -> Epoch:
     rows = ImageRows(cache, np.arange(len(files)), np.zeros((len(files), 1), np.float32))
     settings = [TransformSettings.model_validate(one) for one in AUGMENT] if augmented else []
     augmentation = build_augmentation(settings, (size, size)) if settings else None
-    loader = training_loader(rows, batch_size=BATCH, seed=0, augmentation=augmentation, workers=0, pin=False)
+    loader = training_loader(rows, batch_size=BATCH, seed=0, augmentation=augmentation, workers=0, gpu=None)
     normalised = Pixels(MEAN, STD, torch.device("cpu"))
 
     def epoch(number: int, _place: object = place) -> Iterable[torch.Tensor]:

@@ -134,7 +134,7 @@ def loader_of(recipe: Any, rows: Any) -> Any:
 
     augmentation = build_augmentation(recipe.augment, recipe.data.image_size) if recipe.augment else None
     return training_loader(
-        rows, batch_size=recipe.training.batch_size, seed=0, augmentation=augmentation, workers=0, pin=False
+        rows, batch_size=recipe.training.batch_size, seed=0, augmentation=augmentation, workers=0, gpu=None
     )
 
 

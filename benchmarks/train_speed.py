@@ -29,11 +29,11 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -41,6 +41,8 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from ensemble.command import share_cores
+
+MOST_PHANTOMS = 2048  # enough for a GPU's round of many more images
 
 HEAD = (
     f"{'network':10}{'px':>5}{'batch':>7}{'bare':>9}{'train':>9}{'÷ bare':>8}{'augment':>9}{'plain':>9}{'mixed':>9}"
@@ -90,9 +92,11 @@ def main() -> None:
         flush=True,
     )
     for size in args.sizes:
-        for network in args.networks:
-            with tempfile.TemporaryDirectory() as folder:
-                print(row(case_of(network, size, args, device), args.rounds, Path(folder)), flush=True)
+        with tempfile.TemporaryDirectory() as folder:
+            cases = [case_of(network, size, args, device) for network in args.networks]
+            images = draw(cases[0], Path(folder))
+            for case in cases:
+                print(row(case, args.rounds, images), flush=True)
 
 
 def case_of(network: str, size: int, args: argparse.Namespace, device: Any) -> Case:
@@ -101,9 +105,9 @@ def case_of(network: str, size: int, args: argparse.Namespace, device: Any) -> C
     return Case(network, size, args.batch or (16 if heavy else 48), args.batches or batches, device)
 
 
-def row(case: Case, rounds: int, folder: Path) -> str:
+def row(case: Case, rounds: int, drawn: Drawn) -> str:
     """One line of the table."""
-    ways = ways_of(case, folder)
+    ways = ways_of(case, drawn)
     seconds: dict[str, list[float]] = {name: [] for name in ways}
     for way, _ in ways.values():  # the first time compiles, allocates and starts workers
         way()
@@ -135,25 +139,34 @@ def wait(device: Any) -> None:
         torch.cuda.synchronize(device)
 
 
-def ways_of(case: Case, folder: Path) -> dict[str, tuple[Callable[[], object], int]]:
+def ways_of(case: Case, images: Drawn) -> dict[str, tuple[Callable[[], object], int]]:
     """By name: what to time, and how many images it works on."""
-    files, labels = draw(case, folder)
-    ours = our_ways(case, folder, files, labels)
-    return {**{name: (way, case.images) for name, way in ours.items()}, **plain_ways(case, files, labels)}
+    ours = our_ways(case, images)
+    return {**{name: (way, case.images) for name, way in ours.items()}, **plain_ways(case, images)}
 
 
-def draw(case: Case, folder: Path) -> tuple[list[Path], Any]:
-    """The phantoms' files and labels."""
+class Drawn(NamedTuple):
+    """As many files and labels as a round needs; of many, some are the same."""
+
+    folder: Path
+    files: list[Path]
+    labels: Any
+
+
+def draw(case: Case, folder: Path) -> Drawn:
+    """Phantoms."""
     from ensemble.data.phantoms.plan import PhantomSize
     from ensemble.data.phantoms.writing import write_phantoms
 
-    size = PhantomSize(train=case.images, holdout=4, test=4, pixels=case.size)
+    size = PhantomSize(train=min(case.images, MOST_PHANTOMS), holdout=4, test=4, pixels=case.size)
     plan = write_phantoms(folder / "data", size).plans["train"]
     known = {path.stem: path for path in (folder / "data").rglob("*.png")}
-    return [known[name] for name in plan.image_ids], np.asarray(plan.labels, np.float32)
+    rows = np.arange(case.images) % size.train
+    files = [known[plan.image_ids[row]] for row in rows]
+    return Drawn(folder, files, np.asarray(plan.labels, np.float32)[rows])
 
 
-def our_ways(case: Case, folder: Path, files: Sequence[Path], labels: Any) -> dict[str, Callable[[], object]]:
+def our_ways(case: Case, images: Drawn) -> dict[str, Callable[[], object]]:
     import torch
 
     from ensemble.data.augment import build_augmentation
@@ -172,12 +185,13 @@ def our_ways(case: Case, folder: Path, files: Sequence[Path], labels: Any) -> di
     )
     workers = 0 if case.device.type == "cpu" else min(8, max(1, usable_cores() - 1))  # as the command chooses
     hardware = Hardware(case.device, choose_precision("auto", case.device), workers, usable_cores())
-    names = [str(path.relative_to(folder / "data")) for path in files]
-    cache = build_cache(folder / "cache", folder / "data", names, image_size=recipe.data.image_size)
+    folder, labels = images.folder, images.labels
+    names = [str(path.relative_to(folder / "data")) for path in images.files]
+    cache = build_cache(folder / "cache", folder / "data", sorted(set(names)), image_size=recipe.data.image_size)
     rows = ImageRows(cache, cache.rows_of(names), labels)
     augmentation = build_augmentation(recipe.augment, recipe.data.image_size)
-    pin = case.device.type == "cuda"
-    loader = training_loader(rows, batch_size=case.batch, seed=0, augmentation=augmentation, workers=workers, pin=pin)
+    gpu = case.device if case.device.type == "cuda" else None
+    loader = training_loader(rows, batch_size=case.batch, seed=0, augmentation=augmentation, workers=workers, gpu=gpu)
     torch.manual_seed(0)
     state, _ = build_state(recipe, hardware, n_classes=labels.shape[1], n_batches=len(loader))
     settings = build_settings(recipe, rows, hardware, state.model)
@@ -217,16 +231,17 @@ def bare_way(case: Case, recipe: Any, settings: Any, batch: Any) -> Callable[[],
     return updates
 
 
-def plain_ways(case: Case, files: Sequence[Path], labels: Any) -> dict[str, tuple[Callable[[], object], int]]:
+def plain_ways(case: Case, images: Drawn) -> dict[str, tuple[Callable[[], object], int]]:
     from plain_loop import PngFiles, Wish, build_plain, loader_of
 
     from ensemble.training.precision import cpu_has_bfloat16, usable_cores
 
-    wish = Wish(case.network, labels.shape[1], case.size)
+    wish = Wish(case.network, images.labels.shape[1], case.size)
     pin = case.device.type == "cuda"
-    png = PngFiles(files, labels, case.size, training=True)
+    png = PngFiles(images.files, images.labels, case.size, training=True)
     loops = {mixed: build_plain(wish, case.device, total_updates=10**6, warmup=1, mixed=mixed) for mixed in (0, 1)}
-    choices = [loader_of(png, case.batch, training=True, workers=n, pin=pin) for n in sorted({0, usable_cores()})]
+    workers = {usable_cores()} if pin else {0, usable_cores()}  # with none, a GPU would wait most of the time
+    choices = [loader_of(png, case.batch, training=True, workers=n, pin=pin) for n in sorted(workers)]
     times = []
     for loader in choices:
         loops[0].epoch(loader)

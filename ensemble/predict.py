@@ -87,7 +87,7 @@ def _predict(
     from ensemble.training.precision import choose_device, usable_cores
 
     device = choose_device(args.device)
-    members = [load_member(one, blend.class_names, device, flips=args.tta == "hflip") for one in files]
+    members = [load_member(one, blend.class_names, device, mirrored=args.tta is not None) for one in files]
     with (
         PredictionWriter(out, images, blend.class_names, probabilities=args.probabilities) as writer,
         counted(console, "predicted", len(images.files)) as advance,
@@ -116,8 +116,12 @@ def _say_start(
             f"note: thresholds by {blend.thresholds_by}, made of all test rows of the blend; they are used as stored",
             markup=False,
         )
-    if tta is not None:
-        console.print(f"note: thresholds were chosen without --tta {tta}; decisions can differ from the submission's")
+    if tta is not None and (without := [one.name for one in files if not one.mirrored]):
+        console.print(
+            f"note: thresholds were chosen without --tta {tta} for {', '.join(without)}; decisions can differ from the "
+            "submission's",
+            markup=False,
+        )
 
 
 def _say_end(console: Console, writer: PredictionWriter, n_images: int, *, probabilities: bool) -> int:

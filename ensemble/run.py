@@ -106,7 +106,7 @@ def _run(args: argparse.Namespace, stop: StopRequest, engine: Engine) -> int:
         refuse_other_work(submission_place(args.submission, name), first.whole.name, runs)
     room = _room(args, runs, checked, engine)
     planned = _plan(args, runs, list(checked), folds=folds, room=room)
-    print_plan(console, planned, at_once=room.at_once, threads=room.threads)
+    print_plan(console, planned, at_once=room.at_once, each=room.each())
     if args.dry_run:
         return EXIT_DONE
     from ensemble.scheduling.order import longest_first

@@ -13,18 +13,22 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch.utils.data import DataLoader, Dataset, Sampler
+from torch.utils.data import DataLoader, Dataset
 
 from ensemble.data.cache import ImageCache
-from ensemble.data.shares import Share
+from ensemble.data.order import BatchKey, EpochOrder
+from ensemble.data.slots import InSlot, put, slots_for
 from ensemble.data.worker import start_worker, watched_workers
 from ensemble.errors import EnsembleError, first_few
-from ensemble.seeds import derive_seed
 
 if TYPE_CHECKING:
     from ensemble.data.augment import Augmentation
 
 _NAMED_IMAGES = 64  # in a message; one of them is the culprit
+_AHEAD_OF_EACH_WORKER = 2  # batches, torch's own default
+
+Made = torch.Tensor | InSlot | EnsembleError
+"""The images of a batch as they come from whoever made them, or why there are none."""
 
 
 class Batch(NamedTuple):
@@ -32,7 +36,7 @@ class Batch(NamedTuple):
 
     Attributes:
         images: Shape (B, 1, H, W): uint8 in 0..255, or float32 in [0, 1] where the files have 16 bits. B is that of
-            the share.
+            the share. Through workers to a GPU, they are valid until the next batch is asked for.
         labels: Shape (B, C), float32: 0, 1, or NaN for "not labelled". B is that of the whole batch, as below.
         positions: Shape (B,), int64: which of the loader's rows these are.
     """
@@ -40,20 +44,6 @@ class Batch(NamedTuple):
     images: torch.Tensor
     labels: torch.Tensor
     positions: torch.Tensor
-
-
-class BatchKey(NamedTuple):
-    """What a worker needs to know to make a batch.
-
-    Attributes:
-        epoch: From 0.
-        positions: Of the whole batch.
-        own: Those of them whose images this process computes.
-    """
-
-    epoch: int
-    positions: NDArray[np.int64]
-    own: slice
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,29 +71,28 @@ class ImageRows:
         return ImageRows(self.cache, self.index[positions], self.labels[positions], image_ids)
 
 
-class _Batches(Dataset[Batch | EnsembleError]):
+class _Batches(Dataset[Made]):
+    """The images of batches; ``memory`` is that of slots, if there are any."""
+
     def __init__(self, rows: ImageRows, augmentation: Augmentation | None, seed: int) -> None:
         self._rows = rows
         self._augmentation = augmentation
         self._seed = seed
+        self.memory: torch.Tensor | None = None
 
-    def __getitem__(self, key: BatchKey) -> Batch | EnsembleError:
-        """The batch; or what is wrong, for torch would send a raised error on with a worker's traceback in its text."""
+    def __getitem__(self, key: BatchKey) -> Made:
+        """The images; or what is wrong: a raised error torch would send on with a worker's traceback in its text."""
         try:
-            return self._batch(key)
+            return put(self._images(key)[:, None], self.memory, key.slot)
         except EnsembleError as error:
             return error
 
-    def _batch(self, key: BatchKey) -> Batch:
+    def _images(self, key: BatchKey) -> NDArray[np.uint8] | NDArray[np.float32]:
         index = self._rows.index[key.positions[key.own]]
         images = as_network_input(self._rows.cache.gather(index))
-        if self._augmentation is not None:
-            images = self._augmentation.batch(images, (self._seed, key.epoch), index.tolist())
-        return Batch(
-            torch.from_numpy(images).unsqueeze(1),
-            torch.from_numpy(self._rows.labels[key.positions]),
-            torch.from_numpy(key.positions),
-        )
+        if self._augmentation is None:
+            return images
+        return self._augmentation.batch(images, (self._seed, key.epoch), index.tolist())
 
 
 def as_network_input(images: NDArray[np.uint8] | NDArray[np.uint16]) -> NDArray[np.uint8] | NDArray[np.float32]:
@@ -113,52 +102,13 @@ def as_network_input(images: NDArray[np.uint8] | NDArray[np.uint16]) -> NDArray[
     return images.astype(np.uint8, copy=False)
 
 
-class EpochOrder(Sampler[BatchKey]):
-    """The batches of one epoch: shuffled by (seed, epoch), or in order where ``seed`` is None.
-
-    Every row is in exactly one batch. A last batch of a single image joins the one before it while training: batch
-    normalisation cannot work on it alone.
-
-    Attributes:
-        share: This process's of every batch. Order and batches are the same however many processes there are.
-    """
-
-    def __init__(self, n_rows: int, batch_size: int, *, seed: int | None) -> None:
-        self._n_rows = n_rows
-        self._batch_size = batch_size
-        self._seed = seed
-        self.epoch = 0
-        self.first_batch = 0
-        self.share = Share()
-
-    def positions_of(self, epoch: int) -> list[NDArray[np.int64]]:
-        """The rows of every batch of ``epoch``, in the order in which they come."""
-        order = np.arange(self._n_rows, dtype=np.int64)
-        if self._seed is not None:
-            key = derive_seed(self._seed, "order", epoch)
-            order = np.random.Generator(np.random.Philox(key=key)).permutation(order)
-        cuts = list(range(self._batch_size, self._n_rows, self._batch_size))
-        if self._seed is not None and cuts and self._n_rows - cuts[-1] == 1:
-            cuts.pop()
-        return np.split(order, cuts)
-
-    def __iter__(self) -> Iterator[BatchKey]:
-        return (
-            BatchKey(self.epoch, positions, self.share.of(len(positions)).rows)
-            for positions in self.positions_of(self.epoch)[self.first_batch :]
-        )
-
-    def __len__(self) -> int:
-        return len(self.positions_of(0))
-
-
 @dataclass(frozen=True, eq=False)
 class BatchLoader:
     """An epoch's batches, through worker processes where asked for."""
 
     rows: ImageRows
     order: EpochOrder
-    loader: DataLoader[Batch | EnsembleError]
+    loader: DataLoader[Made]
 
     def __len__(self) -> int:
         return len(self.order)
@@ -171,11 +121,22 @@ class BatchLoader:
             WorkerDied: A worker process was killed.
         """
         self.order.epoch, self.order.first_batch = epoch, first_batch
+        if (slots := self.order.slots) is not None:
+            slots.renew()
         with watched_workers(self.loader) as batches:
-            for made in batches:
+            if slots is not None:
+                slots.lock_pages()
+            for positions, made in zip(self.order.remaining(), batches, strict=True):
                 if isinstance(made, EnsembleError):
                     raise made
-                yield made
+                if isinstance(made, torch.Tensor):
+                    yield self._batch(made, positions)
+                elif slots is not None:
+                    yield self._batch(slots.images(made), positions)
+                    slots.release(made.slot)
+
+    def _batch(self, images: torch.Tensor, positions: NDArray[np.int64]) -> Batch:
+        return Batch(images, torch.from_numpy(self.rows.labels[positions]), torch.from_numpy(positions))
 
     def names_of(self, epoch: int, batch: int) -> str:
         """The ids of one batch's images, for messages; of very large batches only the first."""
@@ -185,7 +146,13 @@ class BatchLoader:
 
 
 def training_loader(
-    rows: ImageRows, *, batch_size: int, seed: int, augmentation: Augmentation | None, workers: int, pin: bool
+    rows: ImageRows,
+    *,
+    batch_size: int,
+    seed: int,
+    augmentation: Augmentation | None,
+    workers: int,
+    gpu: torch.device | None,
 ) -> BatchLoader:
     """Shuffled, augmented batches.
 
@@ -195,27 +162,36 @@ def training_loader(
         seed: Of the order and the augmentation.
         augmentation: None for none.
         workers: Worker processes; 0 makes the batches in this process.
-        pin: Page-locked memory, for asynchronous copies to a CUDA device.
+        gpu: Where they are copied to: they lie in page-locked memory, for asynchronous copies. None: not to a GPU.
     """
     order = EpochOrder(len(rows), batch_size, seed=seed)
-    return BatchLoader(rows, order, _loader(_Batches(rows, augmentation, seed), order, workers=workers, pin=pin))
+    return _loader(rows, order, _Batches(rows, augmentation, seed), workers=workers, gpu=gpu)
 
 
-def evaluation_loader(rows: ImageRows, *, batch_size: int, workers: int, pin: bool) -> BatchLoader:
+def evaluation_loader(rows: ImageRows, *, batch_size: int, workers: int, gpu: torch.device | None) -> BatchLoader:
     """Batches in order, not augmented."""
     order = EpochOrder(len(rows), batch_size, seed=None)
-    return BatchLoader(rows, order, _loader(_Batches(rows, None, 0), order, workers=workers, pin=pin))
+    return _loader(rows, order, _Batches(rows, None, 0), workers=workers, gpu=gpu)
 
 
-def _loader(batches: _Batches, order: EpochOrder, *, workers: int, pin: bool) -> DataLoader[Batch | EnsembleError]:
-    return DataLoader(
+def _loader(
+    rows: ImageRows, order: EpochOrder, batches: _Batches, *, workers: int, gpu: torch.device | None
+) -> BatchLoader:
+    if workers > 0 and len(rows) > 0:
+        example = as_network_input(rows.cache.gather(rows.index[:1]))
+        waiting = workers * _AHEAD_OF_EACH_WORKER
+        order.slots = slots_for(example, order.batch_size, waiting=waiting, gpu=gpu)
+        batches.memory = None if order.slots is None else order.slots.memory
+    loader = DataLoader(
         batches,
         batch_size=None,
         sampler=order,
         num_workers=workers,
-        pin_memory=pin,
+        prefetch_factor=_AHEAD_OF_EACH_WORKER if workers > 0 else None,
+        pin_memory=gpu is not None and order.slots is None,
         persistent_workers=workers > 0,
         worker_init_fn=start_worker if workers > 0 else None,
         # Else it draws from the global one, how often depends on the workers, and so would every dropout mask.
         generator=torch.Generator(),
     )
+    return BatchLoader(rows, order, loader)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import threading
@@ -29,6 +30,8 @@ def start_worker(_worker: int) -> None:
     Ctrl-C, and SIGTERM as batch systems send it to every process of a job, are for the process that trains: it answers
     them, and ends its workers.
     """
+    # What the process that trains no longer uses is not this one's to clear away: a GPU's memory cannot be freed here.
+    gc.freeze()
     # Elsewhere than on Linux torch's worker looks every five seconds whether its parent still lives.
     end_with_parent(signal.SIGKILL)
     end_only_for_parent()
@@ -52,6 +55,8 @@ def watched_workers(loader: DataLoader[Made]) -> Iterator[Iterator[Made]]:
     before = signal.getsignal(signal.SIGCHLD)
     try:
         # Those that are started here get no signal until they are ready for it.
+        if _iterator(loader) is None:
+            gc.collect()  # see start_worker; they may clear away before they get there
         with nullcontext() if _iterator(loader) else held_back(signal.SIGINT, signal.SIGTERM):
             batches = iter(loader)
         if threading.current_thread() is threading.main_thread():

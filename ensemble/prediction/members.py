@@ -44,6 +44,11 @@ class MemberFiles:
     recipe: Recipe
     folds: tuple[FoldFiles, ...]
 
+    @property
+    def mirrored(self) -> bool:
+        """Whether its tables hold the mean of each image and its mirror image."""
+        return self.recipe.training.tta is not None
+
 
 def open_members(blend: StoredBlend) -> list[MemberFiles]:
     """The models of all members that count, checked against what the blend says of them.

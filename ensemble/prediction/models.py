@@ -11,8 +11,6 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from ensemble.blending import uniform_weights
-from ensemble.blending.averages import logit_of_mean
 from ensemble.data.images import Pixels as GreyPixels
 from ensemble.data.images import sixteen_bit
 from ensemble.data.loaders import as_network_input
@@ -40,6 +38,7 @@ class FoldModel:
 
     Attributes:
         columns: Shape (C,): where each of the blend's classes stands among its logits.
+        mirrored: Whether an image and its mirror image are averaged.
     """
 
     network: nn.Module
@@ -47,12 +46,13 @@ class FoldModel:
     precision: Precision
     threads: int
     columns: NDArray[np.intp]
+    mirrored: bool
 
     def logits(self, images: torch.Tensor) -> NDArray[np.float32]:
         """Shape (B, C), in the blend's order of classes."""
         if self.threads != torch.get_num_threads():
             torch.set_num_threads(self.threads)
-        found = batch_logits(self.network, images, pixels=self.pixels, precision=self.precision)
+        found = batch_logits(self.network, images, pixels=self.pixels, precision=self.precision, mirrored=self.mirrored)
         values: NDArray[np.float32] = found.cpu().numpy()
         return values[:, self.columns]
 
@@ -66,14 +66,12 @@ class MemberModels:
         models: K.
         batch_size: Images at once: as many as when training predicted the test rows.
         preparation: What it wants of an image.
-        flips: Whether an image and its mirror image are averaged.
     """
 
     name: str
     models: tuple[FoldModel, ...]
     batch_size: int
     preparation: Preparation
-    flips: bool
 
     def logits(self, images: Sequence[GreyPixels], image_ids: Sequence[str]) -> NDArray[np.float32]:
         """Shape (B, C).
@@ -88,7 +86,7 @@ class MemberModels:
         """
         with memory_errors(lambda: f"while member {self.name} looked at {many(len(images), 'image')} at once", _TAKES):
             batch = _as_batch(images)
-            found = [self._of_model(model, batch) for model in self.models]
+            found = [model.logits(batch) for model in self.models]
         for values in found:
             if (bad := ~np.isfinite(values).all(axis=1)).any():
                 raise TrainingDiverged(
@@ -98,13 +96,6 @@ class MemberModels:
         ids, names = np.array(image_ids, dtype=np.str_), tuple(map(str, range(found[0].shape[1])))
         return mean_of_fold_models([PredictionTable(ids, names, values) for values in found]).values
 
-    def _of_model(self, model: FoldModel, batch: torch.Tensor) -> NDArray[np.float32]:
-        plain = model.logits(batch)
-        if not self.flips:
-            return plain
-        mirrored = model.logits(batch.flip(-1))
-        return logit_of_mean([plain, mirrored], uniform_weights(2), are_logits=[True, True])
-
 
 def _as_batch(images: Sequence[GreyPixels]) -> torch.Tensor:
     """Shape (B, 1, H, W), as loaders make it. Of images of both depths, those of 8 bits are scaled to 16 first."""
@@ -113,14 +104,16 @@ def _as_batch(images: Sequence[GreyPixels]) -> torch.Tensor:
     return torch.from_numpy(as_network_input(stacked)).unsqueeze(1)
 
 
-def load_member(files: MemberFiles, class_names: Sequence[str], device: torch.device, *, flips: bool) -> MemberModels:
+def load_member(
+    files: MemberFiles, class_names: Sequence[str], device: torch.device, *, mirrored: bool
+) -> MemberModels:
     """Build a member's networks and load their weights.
 
     Args:
         files: Checked (``open_members``).
         class_names: The blend's C names.
         device: Where they run.
-        flips: Whether an image and its mirror image are averaged.
+        mirrored: Whether an image and its mirror image are averaged, whatever the recipe says.
 
     Raises:
         ArtefactError: Weights cannot be read, or do not fit the recipe's network.
@@ -130,17 +123,18 @@ def load_member(files: MemberFiles, class_names: Sequence[str], device: torch.de
     # Members that were trained where some files had 16 bits saw all images so.
     wide = any(fold.facts.get("pixel_type") == "uint16" for fold in files.folds)
     with memory_errors(lambda: f"while the models of member {files.name} were loaded", _TAKES):
-        models = tuple(_load_model(files, fold, class_names, device) for fold in files.folds)
+        models = tuple(_load_model(files, fold, class_names, device, mirrored=mirrored) for fold in files.folds)
     return MemberModels(
         name=files.name,
         models=models,
         batch_size=recipe.training.batch_size * EVALUATION_BATCHES,
         preparation=Preparation(recipe.data.image_size, wide),
-        flips=flips,
     )
 
 
-def _load_model(files: MemberFiles, fold: FoldFiles, class_names: Sequence[str], device: torch.device) -> FoldModel:
+def _load_model(
+    files: MemberFiles, fold: FoldFiles, class_names: Sequence[str], device: torch.device, *, mirrored: bool
+) -> FoldModel:
     recipe, own_names = files.recipe, list(fold.facts["class_names"])
     network = build_network(recipe, len(own_names), blank=True)
     try:
@@ -154,7 +148,7 @@ def _load_model(files: MemberFiles, fold: FoldFiles, class_names: Sequence[str],
     columns = np.array([own_names.index(name) for name in class_names], dtype=np.intp)
     pixels = Pixels(recipe.data.mean, recipe.data.std, device)
     threads = min(int(fold.facts.get("threads", usable_cores())), usable_cores())
-    return FoldModel(network, pixels, _precision(files, fold, device), threads, columns)
+    return FoldModel(network, pixels, _precision(files, fold, device), threads, columns, mirrored or files.mirrored)
 
 
 def _precision(files: MemberFiles, fold: FoldFiles, device: torch.device) -> Precision:

@@ -50,6 +50,8 @@ class TrainingSettings(Settings):
         progressive: Parts that are trained on smaller images, one after the other; what is left is at full size.
         freeze_backbone_epochs: First epochs in which the classifier of pretrained weights is trained alone.
         compile: Whether ``torch.compile`` translates the training step.
+        tta: Test-time augmentation: the tables hold the mean of each image and its mirror image; None: of the image.
+        cuda_graphs: Whether a GPU replays the step from a recording.
         sync_batchnorm: Whether processes that train together on GPUs share batch normalisation's statistics.
     """
 
@@ -63,6 +65,8 @@ class TrainingSettings(Settings):
     progressive: tuple[SmallImages, ...] = ()
     freeze_backbone_epochs: Annotated[int, Field(ge=0)] = 0
     compile: bool = False
+    cuda_graphs: bool = False
+    tta: Literal["hflip"] | None = None
     sync_batchnorm: bool = False
 
     @model_validator(mode="after")

@@ -21,6 +21,8 @@ _LATER: Mapping[str, Any] = {
     "freeze_backbone_epochs": 0,
     "compile": False,
     "sync_batchnorm": False,
+    "cuda_graphs": False,
+    "tta": None,
 }
 _TITLE = "# A resolved recipe: every key, defaults filled in.\n"
 

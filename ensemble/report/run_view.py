@@ -23,14 +23,14 @@ from ensemble.scheduling.plan import PlannedRun, Progress, expected_seconds
 _LINE_EVERY_SECONDS = 60.0
 
 
-def print_plan(console: Console, runs: Sequence[PlannedRun], *, at_once: int, threads: int | None) -> None:
+def print_plan(console: Console, runs: Sequence[PlannedRun], *, at_once: int, each: str) -> None:
     """What is done, and what will run.
 
     Args:
         console: Where to.
         runs: All of them, finished ones too.
         at_once: How many run side by side.
-        threads: Of each on a CPU; None on GPUs.
+        each: What each of them gets, in words.
     """
     table = _table("member", "folds done", "to go on", "to start")
     for member in dict.fromkeys(run.member for run in runs):
@@ -42,7 +42,6 @@ def print_plan(console: Console, runs: Sequence[PlannedRun], *, at_once: int, th
     left = sum(not run.finished for run in runs)
     if left:
         side = "one after the other" if at_once == 1 else f"{at_once} at once"
-        each = "a GPU each" if threads is None else f"{many(threads, 'thread')} each"
         known = _seen(runs)
         expected = expected_seconds([run for run in runs if not run.finished], known, [], at_once=at_once)
         said = "expected time: known after the first steps" if expected is None else f"about {duration(expected)}"

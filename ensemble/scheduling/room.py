@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ensemble.errors import EngineError
+from ensemble.errors import EngineError, many
 from ensemble.scheduling.ray_cluster import Node, room_on
 from ensemble.scheduling.split import (
     Slot,
@@ -39,6 +40,13 @@ class Room:
     slots: list[Slot]
     at_once: int
     device: str
+
+    def each(self) -> str:
+        """What each training gets, in words."""
+        if self.threads is not None:
+            return f"{many(self.threads, 'thread')} each"
+        gpus = len(_gpus_of(self.slots))
+        return f"sharing {many(gpus, 'GPU')}" if 0 < gpus < len(self.slots) else "a GPU each"
 
 
 @dataclass(frozen=True)
@@ -85,9 +93,14 @@ def room_here(wish: Wish) -> Room:
 def room_of_ray_here(wish: Wish) -> Room:
     """The same on an instance of Ray's own on this machine, which hands out cores and GPUs itself."""
     room = room_here(wish)
-    on_gpus = any(slot.environment for slot in room.slots)
-    slots = [Slot(cpus=room.threads or wish.threads or 1, gpus=int(on_gpus))] * len(room.slots)
-    return replace(room, slots=slots, device="cuda" if on_gpus else room.device)
+    gpus = len(_gpus_of(room.slots))
+    slots = [Slot(cpus=room.threads or wish.threads or 1, gpus=min(gpus, 1))] * (gpus or len(room.slots))
+    return replace(room, slots=slots, at_once=len(slots), device="cuda" if gpus else room.device)
+
+
+def _gpus_of(slots: Sequence[Slot]) -> set[str]:
+    """As CUDA_VISIBLE_DEVICES names them, where it is we who divide them."""
+    return {gpu for slot in slots for gpu in slot.environment.values()}
 
 
 def room_of_ray(wish: Wish, nodes: list[Node], *, trainings: int) -> Room:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import cycle, islice
 from pathlib import Path
 
 from ensemble.errors import ArtefactError
@@ -87,13 +88,14 @@ def cpu_slots(cores: int, threads: int, *, free_bytes: int | None, most: int | N
 
 
 def gpu_slots(devices: Sequence[str], *, most: int | None) -> list[Slot]:
-    """A GPU for each training.
+    """A GPU for each training; if the user wants more of them at once, they share the GPUs in turn.
 
     Args:
         devices: As CUDA_VISIBLE_DEVICES names them.
-        most: As many as the user allows; None: no limit.
+        most: As many as the user wants; None: as there are GPUs.
     """
-    return [Slot({"CUDA_VISIBLE_DEVICES": device}) for device in devices[:most]]
+    count = len(devices) if most is None else most
+    return [Slot({"CUDA_VISIBLE_DEVICES": device}) for device in islice(cycle(devices), count)]
 
 
 def free_memory() -> int | None:

@@ -10,6 +10,7 @@ from ensemble.recipe import Recipe
 from ensemble.training.compiled import NOTICE, Forward, compile_forward
 from ensemble.training.engine import StepSettings, TrainingState
 from ensemble.training.frozen import freeze_backbone
+from ensemble.training.graphed import GraphedForward, obstacle, record_on_gpu
 from ensemble.training.job import Hardware
 from ensemble.training.losses import build_loss
 from ensemble.training.network import build_network
@@ -86,10 +87,10 @@ def build_state(
     state = TrainingState(
         *(model, ema, optimizer, schedule, hardware.precision.scaler()),
         backbone=freeze_backbone(model, recipe.training.freeze_backbone_epochs),
-        forward=_forward(model, recipe, team, some_unused=some_unused),
+        forward=_forward(model, recipe, hardware, team, some_unused=some_unused),
     )
-    notices += [*said, *filter(None, [schedule.notice])]
-    return state, [*notices, NOTICE] if recipe.training.compile else notices
+    notices += [*said, *filter(None, [schedule.notice]), *_notices_of_the_step(recipe, hardware, team)]
+    return state, notices
 
 
 def _some_unused(model: nn.Module, recipe: Recipe, hardware: Hardware) -> bool:
@@ -98,7 +99,18 @@ def _some_unused(model: nn.Module, recipe: Recipe, hardware: Hardware) -> bool:
     return frozen or leaves_weights_out(model, recipe.data.image_size, hardware.device)
 
 
-def _forward(model: nn.Module, recipe: Recipe, team: Team, *, some_unused: bool) -> Forward | None:
+def _forward(model: nn.Module, recipe: Recipe, hardware: Hardware, team: Team, *, some_unused: bool) -> Forward | None:
     """What training calls in place of ``model``, where that is something else."""
+    settings = recipe.training
     shared = team.share_gradients(model, some_unused=some_unused) if team.processes > 1 else None
-    return compile_forward(shared or model) if recipe.training.compile else shared
+    if settings.compile:
+        return compile_forward(shared or model)
+    if settings.cuda_graphs and not obstacle(settings, hardware.device, team.processes):
+        return GraphedForward(model, settings.batch_size, record_on_gpu(hardware.precision))
+    return shared
+
+
+def _notices_of_the_step(recipe: Recipe, hardware: Hardware, team: Team) -> list[str]:
+    settings = recipe.training
+    why = obstacle(settings, hardware.device, team.processes) if settings.cuda_graphs else ""
+    return [NOTICE] * settings.compile + [f"training.cuda_graphs has no effect: {why}"] * bool(why)

@@ -17,6 +17,7 @@ from ensemble.models import check_model
 from ensemble.recipe import Recipe
 from ensemble.training.compiled import check_compiler
 from ensemble.training.frozen import freeze_backbone
+from ensemble.training.graphed import recording_problems
 from ensemble.training.inner import count_units, plan_parts
 from ensemble.training.losses import build_loss, loss_problems
 from ensemble.training.network import build_network, network_settings
@@ -63,9 +64,9 @@ def _check_model(recipe: Recipe, n_classes: int) -> list[str]:
 
 
 def _check_training(recipe: Recipe, n_classes: int) -> list[str]:
-    """What the network says to smaller images, and to standing still."""
+    """What the network says to smaller images, to standing still, and to being recorded."""
     training, image_size = recipe.training, recipe.data.image_size
-    if not training.progressive and not training.freeze_backbone_epochs:
+    if not training.progressive and not training.freeze_backbone_epochs and not training.cuda_graphs:
         return []
     with torch.random.fork_rng(devices=[]):
         model = build_network(recipe, n_classes, blank=True)
@@ -76,7 +77,7 @@ def _check_training(recipe: Recipe, n_classes: int) -> list[str]:
         freeze_backbone(model, training.freeze_backbone_epochs)
     except RecipeError as error:
         problems.append(str(error))
-    return problems
+    return problems + (recording_problems(model) if training.cuda_graphs else [])
 
 
 def _check_compiler(device: torch.device) -> list[str]:

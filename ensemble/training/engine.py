@@ -20,6 +20,7 @@ from ensemble.errors import TrainingDiverged
 from ensemble.training.compiled import Forward
 from ensemble.training.frozen import FrozenBackbone
 from ensemble.training.meter import EpochPosition, LossMeter
+from ensemble.training.mirror import mirrored_logits
 from ensemble.training.optim import Schedule, updates_in_epoch
 from ensemble.training.pixels import Pixels
 from ensemble.training.precision import Precision
@@ -199,7 +200,9 @@ def _refuse_divergence(meter: LossMeter, state: TrainingState, loader: BatchLoad
 
 
 @torch.inference_mode()
-def batch_logits(model: nn.Module, images: torch.Tensor, *, pixels: Pixels, precision: Precision) -> torch.Tensor:
+def batch_logits(
+    model: nn.Module, images: torch.Tensor, *, pixels: Pixels, precision: Precision, mirrored: bool = False
+) -> torch.Tensor:
     """Logits of one batch, shape (B, C), float32, on the device.
 
     Args:
@@ -207,10 +210,15 @@ def batch_logits(model: nn.Module, images: torch.Tensor, *, pixels: Pixels, prec
         images: Shape (B, 1, H, W), uint8, or float32 in [0, 1].
         pixels: To network input.
         precision: Of the forward pass.
+        mirrored: Whether each image is averaged with its mirror image.
     """
-    with precision.autocast():
-        logits: torch.Tensor = model(pixels(images))
-    return logits.float()
+
+    def logits(images: torch.Tensor) -> torch.Tensor:
+        with precision.autocast():
+            found: torch.Tensor = model(pixels(images))
+        return found.float()
+
+    return mirrored_logits(logits, images) if mirrored else logits(images)
 
 
 @torch.inference_mode()
@@ -220,6 +228,7 @@ def predict_logits(
     *,
     pixels: Pixels,
     precision: Precision,
+    mirrored: bool = False,
     on_batch: Callable[[int], None] = lambda _images: None,
 ) -> NDArray[np.float32]:
     """Logits of all rows of ``loader``, shape (N, C), float32, in the loader's order.
@@ -230,7 +239,7 @@ def predict_logits(
     model.eval()
     parts = []
     for batch in loader.epoch(0):
-        parts.append(batch_logits(model, batch.images, pixels=pixels, precision=precision))
+        parts.append(batch_logits(model, batch.images, pixels=pixels, precision=precision, mirrored=mirrored))
         on_batch(len(batch.images))
     result: NDArray[np.float32] = torch.cat(parts).cpu().numpy()
     bad = int((~np.isfinite(result)).any(axis=1).sum())

@@ -25,6 +25,7 @@ from ensemble.training.fold import Fold
 from ensemble.training.history import History
 from ensemble.training.job import FoldData, FoldJob, FoldOutcome, FoldStart, Observer
 from ensemble.training.meter import EpochPosition
+from ensemble.training.mirror import MIRROR
 from ensemble.training.scoring import score_epoch
 from ensemble.training.sharing import rows_at_least
 
@@ -96,7 +97,7 @@ def _set_up(recipe: Recipe, data: FoldData, job: FoldJob, *, observer: Observer)
         seed=seed,
         augmentation=build_augmentation(recipe.augment, recipe.data.image_size) if recipe.augment else None,
         workers=hardware.workers,
-        pin=hardware.device.type == "cuda",
+        gpu=hardware.device if hardware.device.type == "cuda" else None,
     )
     loader.order.share = replace(team.share, least=rows_at_least(recipe.training.batch_size, team.processes))
     n_classes = data.training.labels.shape[1]
@@ -178,7 +179,8 @@ def _inner_notice(fold: Fold) -> list[str]:
 
 
 def _predict_split(fold: Fold, split: str, rows: ImageRows) -> NDArray[np.float32]:
-    if split == "oof" and fold.held_out_logits is not None:
+    mirrored = fold.recipe.training.tta == MIRROR
+    if split == "oof" and fold.held_out_logits is not None and not mirrored:
         return fold.held_out_logits
     fold.observer.predicting(split, len(fold.team.own_rows(rows)))
 
@@ -188,4 +190,4 @@ def _predict_split(fold: Fold, split: str, rows: ImageRows) -> NDArray[np.float3
             # What the last epoch left was saved where it was worth it, and the weights here may be another one's.
             fold.stop(why, f"while {split} rows were predicted", save=False)
 
-    return fold.predict(rows, between_batches)
+    return fold.predict(rows, between_batches, mirrored=mirrored)

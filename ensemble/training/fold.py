@@ -57,7 +57,9 @@ class Fold:
         """Who trains it."""
         return self.job.team
 
-    def predict(self, rows: ImageRows, on_batch: Callable[[int], None], epoch: int = -1) -> NDArray[np.float32]:
+    def predict(
+        self, rows: ImageRows, on_batch: Callable[[int], None], epoch: int = -1, *, mirrored: bool = False
+    ) -> NDArray[np.float32]:
         """Logits of all rows, shape (N, C), in their order; each process predicts its part of them.
 
         Args:
@@ -65,19 +67,20 @@ class Fold:
             on_batch: Called after each batch with its number of images, as often in each process (0 where this one
                 has no more).
             epoch: Of whose images' size; the last epoch's is the full one.
+            mirrored: Whether each image is averaged with its mirror image.
         """
         share, model = self.team.share, self.state.final_model()
         self.team.spread_buffers(model)
         batch_size = -(-self.recipe.training.batch_size * EVALUATION_BATCHES // share.processes)
         self.doing = f"while images were predicted, {batch_size:,} at once"
-        loader = evaluation_loader(
-            self.team.own_rows(rows), batch_size=batch_size, workers=0, pin=self.device.type == "cuda"
-        )
+        gpu = self.device if self.device.type == "cuda" else None
+        loader = evaluation_loader(self.team.own_rows(rows), batch_size=batch_size, workers=0, gpu=gpu)
         own = predict_logits(
             model,
             loader,
             pixels=self.settings.of_epoch(epoch).pixels,
             precision=self.settings.precision,
+            mirrored=mirrored,
             on_batch=on_batch,
         )
         for _ in range(-(-share.largest(len(rows)) // batch_size) - len(loader)):

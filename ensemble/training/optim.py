@@ -114,7 +114,29 @@ def build_ema(model: nn.Module, decay: float | None) -> ModelEmaV3 | None:
 
     With timm's default of no warm-up, 500 updates at a decay of 0.9999 leave 95 % of the untrained weights in it.
     """
-    return None if decay is None else ModelEmaV3(model, decay=decay, use_warmup=True)
+    return None if decay is None else MovingAverage(model, decay=decay, use_warmup=True)
+
+
+class MovingAverage(ModelEmaV3):  # type: ignore[misc] # timm has no types for it
+    """timm's, of one model whose tensors are looked up once: on a GPU that takes longer than to average them.
+
+    ``update`` is to be called with that model always; its weights may be loaded anew, but not replaced.
+    """
+
+    _pairs: tuple[list[torch.Tensor], ...] = ()
+
+    def apply_update_(self, model: nn.Module, decay: float) -> None:
+        """Average what has fractions, copy what counts."""
+        if not self._pairs:
+            ours, theirs = (one.state_dict(keep_vars=True).values() for one in (self.module, model))
+            together = list(zip(ours, theirs, strict=True))
+            averaged = [pair for pair in together if pair[0].is_floating_point()]
+            copied = [pair for pair in together if not pair[0].is_floating_point()]
+            self._pairs = tuple([pair[side] for pair in kind] for kind in (averaged, copied) for side in (0, 1))
+        averages, values, copies, counts = self._pairs
+        self._foreach_lerp_(averages, values, weight=1.0 - decay)
+        if copies:
+            torch._foreach_copy_(copies, counts)
 
 
 def updates_in_epoch(n_batches: int, accumulation_steps: int) -> int:

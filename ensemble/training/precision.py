@@ -31,10 +31,10 @@ class Precision:
     reason: str
     device_type: str
 
-    def autocast(self) -> AbstractContextManager[object]:
-        """The context for a forward pass."""
+    def autocast(self, *, cached: bool = True) -> AbstractContextManager[object]:
+        """The context for a forward pass; ``cached``: a weight that is used twice is cast once."""
         dtype = getattr(torch, self.name)
-        return torch.autocast(self.device_type, dtype=dtype, enabled=self.name != "float32")
+        return torch.autocast(self.device_type, dtype=dtype, enabled=self.name != "float32", cache_enabled=cached)
 
     def scaler(self) -> torch.amp.GradScaler:
         """The gradient scaler: active for float16 alone, whose small gradients would round to zero."""

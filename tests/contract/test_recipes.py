@@ -117,7 +117,7 @@ def test_one_step_at_48_pixels_is_finite_and_moves_every_weight(found: RecipeFil
         SimpleNamespace(images=images, gather=images.__getitem__), np.arange(BATCH, dtype=np.int64), labels_of_rows()
     )  # type: ignore[arg-type]
     augmentation = build_augmentation(recipe.augment, (SIDE, SIDE)) if recipe.augment else None
-    loader = training_loader(rows, batch_size=BATCH, seed=0, augmentation=augmentation, workers=0, pin=False)
+    loader = training_loader(rows, batch_size=BATCH, seed=0, augmentation=augmentation, workers=0, gpu=None)
     torch.manual_seed(0)
     state, notices = build_state(recipe, hardware, n_classes=N_CLASSES, n_batches=len(loader))
     assert notices == []

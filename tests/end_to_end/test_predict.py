@@ -21,10 +21,10 @@ from ensemble.predictions import read_predictions
 
 RECIPE = """data:      {{image_size: {size}, n_folds: 2}}
 model:     {{name: cnn2}}
-training:  {{epochs: 1, batch_size: {batch}}}
+training:  {{epochs: 1, batch_size: {batch}, tta: {tta}}}
 precision: float32
 """
-MEMBERS = {"small": (32, 4), "large": (40, 16)}
+MEMBERS = {"small": (32, 4, "null"), "large": (40, 16, "hflip")}
 BLENDS = {
     "plain": (),
     "ruled": ("--at-least-one", "--exclusive", "class2", "--match-fold-models", "--combine", "mean_logits"),
@@ -38,8 +38,8 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("world")
     assert demo.main([str(folder / "phantoms"), "--images", "60"]) == 0
     (folder / "phantoms" / "dataset.yaml").unlink()
-    for name, (size, batch) in MEMBERS.items():
-        (folder / f"{name}.yaml").write_text(RECIPE.format(size=size, batch=batch))
+    for name, (size, batch, tta) in MEMBERS.items():
+        (folder / f"{name}.yaml").write_text(RECIPE.format(size=size, batch=batch, tta=tta))
         where = ["--data", str(folder / "phantoms"), "--runs", str(folder / "runs"), "--device", "cpu"]
         assert train.main([str(folder / f"{name}.yaml"), "--all-folds", *where]) == 0
     for name, flags in BLENDS.items():
@@ -132,7 +132,7 @@ def test_images_that_cannot_be_read_are_listed_and_reported(
     assert not (tmp_path / "out.unreadable.csv").exists()
 
 
-def test_mirror_images_are_averaged(world: Path, tmp_path: Path) -> None:
+def test_mirror_images_are_averaged(world: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     scans, mirrored = tmp_path / "scans", tmp_path / "mirrored"
     for folder in (scans, mirrored):
         folder.mkdir()
@@ -147,6 +147,7 @@ def test_mirror_images_are_averaged(world: Path, tmp_path: Path) -> None:
         rows = rows_of(out.with_name(f"{folder.name}.probabilities.csv"))[1:]
         found.append(np.array([[float(text) for text in row[1:]] for row in rows]))
     np.testing.assert_allclose(found[0], found[1], rtol=1e-5)
+    assert "thresholds were chosen without --tta hflip for small; decisions can differ" in capsys.readouterr().out
 
 
 def test_all_that_is_wrong_with_the_models_is_said_at_once(world: Path, tmp_path: Path) -> None:

@@ -129,7 +129,7 @@ def test_what_a_person_sees(tmp_path: Path) -> None:
     runs = [PlannedRun("a", fold, ("true",), tmp_path / f"{fold}.log", tmp_path / "p") for fold in range(3)]
     runs[0] = PlannedRun("a", 0, ("true",), tmp_path / "0.log", tmp_path / "p", finished=True, seconds=100.0)
     console = Console(record=True, width=100, force_terminal=False, file=(tmp_path / "shown").open("w"))
-    print_plan(console, runs, at_once=1, threads=2)
+    print_plan(console, runs, at_once=1, each="2 threads each")
     with RunView(console, runs, at_once=1) as view:
         view.started(runs[1])
         view.looked({runs[1]: Progress(30, 100, 10.0, "training")}, [runs[2]])

@@ -21,7 +21,8 @@ import torch.multiprocessing
 
 from ensemble.data.augment import build_augmentation
 from ensemble.data.cache import build_cache
-from ensemble.data.loaders import Batch, EpochOrder, ImageRows, evaluation_loader, training_loader
+from ensemble.data.loaders import Batch, ImageRows, evaluation_loader, training_loader
+from ensemble.data.order import EpochOrder
 from ensemble.data.shares import Share
 from ensemble.errors import ArtefactError
 from ensemble.recipe import load_recipe
@@ -60,7 +61,7 @@ def start_method(request: pytest.FixtureRequest) -> Iterator[str]:
 
 def epochs_of(rows: ImageRows, augment: object, *, workers: int, epochs: list[int]) -> list[list[Batch]]:
     augmentation = build_augmentation(augment, (16, 16))  # type: ignore[arg-type]
-    loader = training_loader(rows, batch_size=5, seed=3, augmentation=augmentation, workers=workers, pin=False)
+    loader = training_loader(rows, batch_size=5, seed=3, augmentation=augmentation, workers=workers, gpu=None)
     return [list(loader.epoch(epoch)) for epoch in epochs]
 
 
@@ -76,7 +77,7 @@ def test_processes_together_have_the_images_of_one_in_the_same_order(rows: Image
     shares = []
     for rank in range(3):
         augmentation = build_augmentation(augment, (16, 16))  # type: ignore[arg-type]
-        loader = training_loader(rows, batch_size=5, seed=3, augmentation=augmentation, workers=0, pin=False)
+        loader = training_loader(rows, batch_size=5, seed=3, augmentation=augmentation, workers=0, gpu=None)
         loader.order.share = Share(rank, 3)
         shares.append(list(loader.epoch(1)))
         assert len(loader) == len(alone)
@@ -120,7 +121,7 @@ def test_every_row_once_with_its_own_labels(rows: ImageRows, augment: object) ->
 
 
 def test_evaluation_is_in_order_and_not_augmented(rows: ImageRows) -> None:
-    batches = list(evaluation_loader(rows, batch_size=7, workers=0, pin=False).epoch(0))
+    batches = list(evaluation_loader(rows, batch_size=7, workers=0, gpu=None).epoch(0))
     images = torch.cat([batch.images for batch in batches])
     assert images.dtype == torch.uint8
     assert torch.equal(images[:, 0], torch.from_numpy(np.asarray(rows.cache.images)[rows.index]))
@@ -140,14 +141,14 @@ def test_evaluation_keeps_a_last_batch_of_one() -> None:
 def test_sixteen_bit_images_come_as_float(rows: ImageRows) -> None:
     cache = SimpleNamespace(gather=np.full((2, 4, 4), 65535, np.uint16).__getitem__)
     deep = ImageRows(cache, np.arange(2), rows.labels[:2])  # type: ignore[arg-type]
-    (batch,) = evaluation_loader(deep, batch_size=2, workers=0, pin=False).epoch(0)
+    (batch,) = evaluation_loader(deep, batch_size=2, workers=0, gpu=None).epoch(0)
     assert batch.images.dtype == torch.float32
     assert float(batch.images.max()) == 1.0
 
 
 @pytest.mark.parametrize("workers", [0, 1])
 def test_loading_draws_nothing_from_the_global_random_state(rows: ImageRows, workers: int) -> None:
-    loader = training_loader(rows, batch_size=5, seed=3, augmentation=None, workers=workers, pin=False)
+    loader = training_loader(rows, batch_size=5, seed=3, augmentation=None, workers=workers, gpu=None)
     before = torch.random.get_rng_state()
     for epoch in range(2):
         list(loader.epoch(epoch))
@@ -155,7 +156,7 @@ def test_loading_draws_nothing_from_the_global_random_state(rows: ImageRows, wor
 
 
 def test_a_worker_leaves_ctrl_c_to_the_process_that_trains(rows: ImageRows) -> None:
-    loader = training_loader(rows, batch_size=5, seed=3, augmentation=None, workers=1, pin=False)
+    loader = training_loader(rows, batch_size=5, seed=3, augmentation=None, workers=1, gpu=None)
     batches = loader.epoch(0)
     next(batches)
     (worker,) = multiprocessing.active_children()
@@ -178,12 +179,12 @@ class Refusing:
 def test_what_a_worker_refuses_is_said_without_its_traceback(rows: ImageRows, workers: int) -> None:
     refusing = ImageRows(Refusing(), np.arange(N), rows.labels)  # type: ignore[arg-type]
     with pytest.raises(ArtefactError) as caught:
-        list(evaluation_loader(refusing, batch_size=5, workers=workers, pin=False).epoch(0))
+        list(evaluation_loader(refusing, batch_size=5, workers=workers, gpu=None).epoch(0))
     assert str(caught.value) == "the image cache was cut short"
 
 
 def test_an_epoch_can_begin_at_any_batch(rows: ImageRows) -> None:
-    loader = training_loader(rows, batch_size=5, seed=3, augmentation=None, workers=0, pin=False)
+    loader = training_loader(rows, batch_size=5, seed=3, augmentation=None, workers=0, gpu=None)
     assert_same(list(loader.epoch(2))[3:], list(loader.epoch(2, first_batch=3)))
     assert_same(list(loader.epoch(2)), list(loader.epoch(2, first_batch=0)))
 
@@ -201,7 +202,7 @@ from ensemble.data.loaders import ImageRows, training_loader
 folder = Path(sys.argv[1])
 cache = build_cache(folder / "cache", folder, ["a.png"], image_size=(8, 8))
 rows = ImageRows(cache, np.zeros(64, np.int64), np.zeros((64, 2), np.float32))
-batches = training_loader(rows, batch_size=2, seed=0, augmentation=None, workers=2, pin=False).epoch(0)
+batches = training_loader(rows, batch_size=2, seed=0, augmentation=None, workers=2, gpu=None).epoch(0)
 next(batches)
 print(*(child.pid for child in multiprocessing.active_children()), flush=True)
 os.kill(os.getpid(), signal.SIGKILL)

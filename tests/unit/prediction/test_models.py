@@ -21,7 +21,7 @@ def short(*_args: object, **_more: object) -> Any:
 
 def test_too_little_memory_for_a_batch_names_the_member_and_what_can_be_done() -> None:
     model: Any = SimpleNamespace(logits=short)
-    member = MemberModels("a", (model,), 8, Preparation((4, 4), wide=False), flips=False)
+    member = MemberModels("a", (model,), 8, Preparation((4, 4), wide=False))
     said = (
         r"^memory ran out while member a looked at 3 images at once \(CUDA out of memory\. .*choose another --device$"
     )
@@ -33,4 +33,4 @@ def test_too_little_memory_for_the_models_names_the_member(monkeypatch: pytest.M
     monkeypatch.setattr(models, "_load_model", short)
     files: Any = SimpleNamespace(name="a", recipe=None, folds=[SimpleNamespace(facts={})])
     with pytest.raises(OutOfMemory, match=r"^memory ran out while the models of member a were loaded \(CUDA out of"):
-        load_member(files, ["x"], torch.device("cpu"), flips=False)
+        load_member(files, ["x"], torch.device("cpu"), mirrored=False)

@@ -32,6 +32,11 @@ def test_gpus_of_this_machine_are_named_by_us_or_chosen_by_ray(tmp_path: Path, m
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3,5")
     gpus = wish(tmp_path, here="cuda")
     assert visible(room_here(gpus)) == ["3", "5"]
+    assert room_here(gpus).each() == "a GPU each"
+    shared = room_here(replace(gpus, most=3))
+    assert visible(shared) == ["3", "5", "3"]
+    assert (shared.at_once, shared.each()) == (3, "sharing 2 GPUs")
+    assert room_of_ray_here(replace(gpus, most=3)).at_once == 2
     ray = room_of_ray_here(gpus)
     assert (ray.threads, ray.slots, ray.device) == (None, [Slot(gpus=1)] * 2, "cuda")
     assert room_of_ray_here(replace(gpus, threads=4)).slots == [Slot(cpus=4, gpus=1)] * 2

@@ -20,6 +20,7 @@ from ensemble.training.engine import (
     Pixels,
     StepSettings,
     TrainingState,
+    batch_logits,
     predict_logits,
     train_one_epoch,
 )
@@ -44,7 +45,7 @@ def make_rows(n: int, *, labels: np.ndarray | None = None) -> ImageRows:
 
 
 def make_loader(rows: ImageRows, batch_size: int = 4) -> BatchLoader:
-    return training_loader(rows, batch_size=batch_size, seed=1, augmentation=None, workers=0, pin=False)
+    return training_loader(rows, batch_size=batch_size, seed=1, augmentation=None, workers=0, gpu=None)
 
 
 def make_settings(**changes: object) -> StepSettings:
@@ -84,13 +85,28 @@ def test_the_loss_of_an_epoch_is_the_mean_over_images() -> None:
     stats = train_one_epoch(state, make_loader(rows), make_settings(), epoch=0)
     logits = predict_logits(
         state.model,
-        evaluation_loader(rows, batch_size=3, workers=0, pin=False),
+        evaluation_loader(rows, batch_size=3, workers=0, gpu=None),
         pixels=Pixels(0.5, 0.25, CPU),
         precision=choose_precision("float32", CPU),
     )
     expected = nn.functional.binary_cross_entropy_with_logits(torch.from_numpy(logits), torch.from_numpy(rows.labels))
     assert stats.loss == pytest.approx(float(expected), rel=1e-5)
     assert stats.images == 10
+
+
+def test_an_image_and_its_mirror_image_are_averaged_as_probabilities() -> None:
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Flatten(), nn.Linear(SIZE * SIZE, 2)).eval()
+    images = torch.from_numpy(make_rows(6).cache.images)[:, None]
+    for scale in (1.0, 200.0):  # at the second most probabilities are 0 or 1 in float32
+        with torch.no_grad():
+            model[1].weight.mul_(scale)
+        how = {"pixels": Pixels(0.5, 0.25, CPU), "precision": choose_precision("float32", CPU)}
+        one, other = (batch_logits(model, each, **how).double() for each in (images, images.flip(-1)))
+        found = batch_logits(model, images, mirrored=True, **how)
+        assert torch.equal(found, batch_logits(model, images.flip(-1), mirrored=True, **how))
+        expected = torch.log(one.sigmoid() + other.sigmoid()) - torch.log((-one).sigmoid() + (-other).sigmoid())
+        torch.testing.assert_close(found.double(), expected, rtol=1e-4, atol=1e-5)
 
 
 def test_accumulated_batches_make_the_update_of_one_large_batch() -> None:
@@ -209,7 +225,7 @@ def test_predictions_come_in_the_rows_order_whatever_the_batch() -> None:
     found = [
         predict_logits(
             state.model,
-            evaluation_loader(make_rows(11), batch_size=size, workers=0, pin=False),
+            evaluation_loader(make_rows(11), batch_size=size, workers=0, gpu=None),
             pixels=Pixels(0.5, 0.25, CPU),
             precision=choose_precision("float32", CPU),
         )
@@ -228,7 +244,7 @@ def test_logits_that_are_not_finite_are_refused() -> None:
     with pytest.raises(TrainingDiverged, match="logits are not finite for 5 of 5 images"):
         predict_logits(
             state.model,
-            evaluation_loader(make_rows(5), batch_size=2, workers=0, pin=False),
+            evaluation_loader(make_rows(5), batch_size=2, workers=0, gpu=None),
             pixels=Pixels(0.5, 0.25, CPU),
             precision=choose_precision("float32", CPU),
         )

@@ -1,5 +1,6 @@
 import pytest
 import torch
+from timm.utils.model_ema import ModelEmaV3
 from torch import nn
 
 from ensemble.errors import RecipeError
@@ -65,6 +66,25 @@ def test_the_step_is_fused_where_torch_can(name: str) -> None:
     assert optimizer.defaults["fused"] is True
     unfused = build_optimizer(nn.Linear(1, 1), name, lr=1.0, weight_decay=0.1, args={"fused": False})
     assert unfused.defaults["fused"] is False
+
+
+def test_the_average_is_timms_to_the_bit() -> None:
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4))
+    ours, timms = build_ema(model, 0.9), ModelEmaV3(model, decay=0.9, use_warmup=True)
+    assert ours is not None
+    for step in range(1, 4):
+        model(torch.randn(5, 3))  # moves the averages of batch normalisation, and its counter
+        with torch.no_grad():
+            for weight in model.parameters():
+                weight.add_(torch.randn_like(weight))
+        if step == 3:
+            ours.module.load_state_dict(timms.module.state_dict())
+        for average in (ours, timms):
+            average.update(model, step=step)
+    stored = timms.module.state_dict()
+    assert all(torch.equal(value, stored[key]) for key, value in ours.module.state_dict().items())
+    assert stored["1.num_batches_tracked"] == 3
 
 
 def test_no_decay_no_average() -> None:
