@@ -65,13 +65,36 @@ def test_only_small_maps_of_many_channels_in_float32_are_multiplied(monkeypatch:
         "torch.nn.functional.linear", lambda *args: multiplied.append(tuple(args[0].shape)) or linear(*args)
     )
     few, many = (as_product(nn.Conv2d(channels, channels, 3, padding=1, bias=False)) for channels in (256, 512))
-    few(images_of(3, 2)), many(images_of(5, 4, 512))
+    few(images_of(5, 2)), many(images_of(10, 5, 512))
     with torch.autocast("cpu", torch.bfloat16):
         many(images_of(2, 2, 512))
     many.double()(images_of(2, 2, 512).double())
     assert multiplied == []
-    few(images_of(2, 2)), many.float()(images_of(4, 4, 512)), many(images_of(1, 1, 512))
-    assert multiplied == [(3, 2, 2, 9 * 256), (3, 4, 4, 9 * 512), (3, 1, 1, 512)]
+    few(images_of(3, 3)), many.float()(images_of(7, 7, 512)), many(images_of(1, 1, 512))
+    assert len(multiplied) == 9 + 9 + 1
+    assert multiplied[-1] == (3, 1, 1, 512)
+
+
+def test_nothing_is_multiplied_by_padding(monkeypatch: pytest.MonkeyPatch) -> None:
+    products = []
+    linear = torch.nn.functional.linear
+    monkeypatch.setattr(
+        "torch.nn.functional.linear", lambda *args: products.append(args[0].shape[1:3].numel()) or linear(*args)
+    )
+    as_product(nn.Conv2d(256, 256, 3, padding=1))(images_of(2, 2))
+    assert sum(products) == 16  # of 36
+
+
+def test_frozen_weights_and_images_get_no_gradient() -> None:
+    module = as_product(nn.Conv2d(256, 256, 3, padding=1))
+    images = images_of(2, 2)
+    module(images).sum().backward()
+    assert images.grad is None
+    assert module.weight.grad is not None
+    module.requires_grad_(False)
+    wanted = images.clone().requires_grad_()
+    module(wanted).sum().backward()
+    assert wanted.grad is not None
 
 
 @pytest.mark.parametrize(
