@@ -59,6 +59,7 @@ class Case:
     batch: int
     batches: int
     device: Any
+    overrides: tuple[str, ...]
 
     @property
     def images(self) -> int:
@@ -74,6 +75,7 @@ def main() -> None:
     parser.add_argument("--batch", type=int, help="images (default: 48; 16 at more than 100 px on a CPU)")
     parser.add_argument("--batches", type=int, help="a round (default: 8; 2 at more than 100 px on a CPU; 40 on CUDA)")
     parser.add_argument("--device", default="auto")
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="in ours' recipes")
     parser.add_argument("--quick", action="store_true", help="cnn2, 32 px, two rounds of two batches of eight")
     args = parser.parse_args()
     share_cores()  # before torch is imported, as the command does
@@ -102,7 +104,7 @@ def main() -> None:
 def case_of(network: str, size: int, args: argparse.Namespace, device: Any) -> Case:
     heavy = device.type == "cpu" and size > 100
     batches = 2 if heavy else 40 if device.type == "cuda" else 8
-    return Case(network, size, args.batch or (16 if heavy else 48), args.batches or batches, device)
+    return Case(network, size, args.batch or (16 if heavy else 48), args.batches or batches, device, tuple(args.set))
 
 
 def row(case: Case, rounds: int, drawn: Drawn) -> str:
@@ -181,7 +183,7 @@ def our_ways(case: Case, images: Drawn) -> dict[str, Callable[[], object]]:
 
     path = next(one.path for one in list_recipes() if one.name == case.network)
     recipe = load_recipe(
-        path, [f"data.image_size={case.size}", f"training.batch_size={case.batch}", f"augment={MOVES}"]
+        path, [f"data.image_size={case.size}", f"training.batch_size={case.batch}", f"augment={MOVES}", *case.overrides]
     )
     workers = 0 if case.device.type == "cpu" else min(8, max(1, usable_cores() - 1))  # as the command chooses
     hardware = Hardware(case.device, choose_precision("auto", case.device), workers, usable_cores())
