@@ -105,12 +105,13 @@ def _forward(model: nn.Module, recipe: Recipe, hardware: Hardware, team: Team, *
     shared = team.share_gradients(model, some_unused=some_unused) if team.processes > 1 else None
     if settings.compile:
         return compile_forward(shared or model)
-    if settings.cuda_graphs and not obstacle(settings, hardware.device, team.processes):
+    if hardware.device.type == "cuda" and settings.cuda_graphs and not obstacle(settings, team.processes):
         return GraphedForward(model, settings.batch_size, record_on_gpu(hardware.precision))
     return shared
 
 
 def _notices_of_the_step(recipe: Recipe, hardware: Hardware, team: Team) -> list[str]:
     settings = recipe.training
-    why = obstacle(settings, hardware.device, team.processes) if settings.cuda_graphs else ""
+    asked = settings.cuda_graphs and hardware.device.type == "cuda"
+    why = obstacle(settings, team.processes) if asked else ""
     return [NOTICE] * settings.compile + [f"training.cuda_graphs has no effect: {why}"] * bool(why)

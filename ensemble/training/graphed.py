@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
-from typing import cast
+from typing import Any, cast
 
 import torch
 from torch import nn
@@ -19,13 +19,14 @@ from ensemble.recipe import TrainingSettings
 from ensemble.training.compiled import Forward
 from ensemble.training.precision import Precision
 
-# A recording keeps memory of its own, and what is not replayed (a last, smaller batch) needs as much again.
-_LARGEST_SHARE = 0.45
+# A recording keeps memory of its own, as do its rehearsals and what is not replayed (a last, smaller batch).
+_LARGEST_SHARE = 0.3
 _REFUSALS = (RuntimeError, AssertionError)
 # What torch says of a rehearsal, which concerns nobody.
 _UNIMPORTANT = r".*(AccumulateGrad node's stream does not match|no current CUDA context)"
 
-Record = Callable[[nn.Module, torch.Tensor], Forward]
+Record = Callable[[nn.Module, torch.Tensor], Forward | None]
+"""From a network and a batch to what replays its forward pass; None if there is no room for that."""
 
 
 class GraphedForward:
@@ -54,11 +55,11 @@ class GraphedForward:
         met = images.shape, tuple(weight.requires_grad for weight in self._weights)
         if met != self._recorded:
             self._replay = self._model  # the memory of the former recording is free for the next one
-            self._replay = self._recording(images)
+            self._replay = self._recording(images) or self._model
             self._recorded = met
         return self._replay(images)
 
-    def _recording(self, images: torch.Tensor) -> Forward:
+    def _recording(self, images: torch.Tensor) -> Forward | None:
         try:
             return self._record(self._model, images)
         except _REFUSALS as error:
@@ -71,20 +72,21 @@ class GraphedForward:
 def record_on_gpu(precision: Precision) -> Record:
     """What records a network in ``precision``, on the device where it is."""
 
-    def record(model: nn.Module, images: torch.Tensor) -> Forward:
-        device = images.device
+    def record(model: nn.Module, images: torch.Tensor) -> Forward | None:
+        device, network = images.device, _WithoutCache(model, precision)
         before = [buffer.clone() for buffer in model.buffers()]
         # The rehearsals before a recording draw numbers, and move batch normalisation's averages.
         with torch.cuda.device(device), torch.random.fork_rng([device]), warnings.catch_warnings():
             warnings.filterwarnings("ignore", _UNIMPORTANT, UserWarning)
             with torch.autocast("cuda", enabled=False):
-                network = _WithoutCache(model, precision)
-                replay = torch.cuda.make_graphed_callables(network, (images.clone(),), allow_unused_input=True)
+                replay = _recorded(network, images.clone()) if _is_room(network, images) else None
         with torch.no_grad():
             for buffer, old in zip(model.buffers(), before, strict=True):
                 buffer.copy_(old)
-        torch.cuda.empty_cache()
-        _refuse_large(device)
+        torch.cuda.empty_cache()  # of the rehearsals, which were on a stream of their own
+
+        if replay is None:
+            return None
 
         def forward(images: torch.Tensor) -> torch.Tensor:
             with torch.cuda.device(device):
@@ -93,6 +95,19 @@ def record_on_gpu(precision: Precision) -> Record:
         return forward
 
     return record
+
+
+def _is_room(network: nn.Module, images: torch.Tensor) -> bool:
+    """Whether a step leaves most of the GPU's memory free: a recording that fails would spoil torch's random state."""
+    torch.cuda.empty_cache()
+    weights = [weight for weight in network.parameters() if weight.requires_grad]
+    torch.autograd.grad(network(images).float().sum(), weights, allow_unused=True)
+    there = torch.cuda.get_device_properties(images.device).total_memory
+    return torch.cuda.memory_reserved(images.device) <= _LARGEST_SHARE * there
+
+
+def _recorded(network: nn.Module, images: torch.Tensor) -> Any:
+    return torch.cuda.make_graphed_callables(network, (images,), allow_unused_input=True)
 
 
 class _WithoutCache(nn.Module):
@@ -108,15 +123,6 @@ class _WithoutCache(nn.Module):
         return logits
 
 
-def _refuse_large(device: torch.device) -> None:
-    used, there = torch.cuda.memory_reserved(device), torch.cuda.get_device_properties(device).total_memory
-    if used > _LARGEST_SHARE * there:
-        raise _refusal(
-            f"with the recording {used / 2**30:.1f} GiB of the GPU's {there / 2**30:.1f} are taken, and batches that "
-            "are not replayed, as a last, smaller one, need as much again"
-        )
-
-
 def recording_problems(model: nn.Module) -> list[str]:
     """What is known not to work, before it is tried."""
     if any(isinstance(module, nn.RNNBase) for module in model.modules()):
@@ -125,11 +131,10 @@ def recording_problems(model: nn.Module) -> list[str]:
     return []
 
 
-def obstacle(settings: TrainingSettings, device: torch.device, processes: int) -> str:
-    """Why nothing is recorded although the recipe asks for it; empty if nothing speaks against it."""
+def obstacle(settings: TrainingSettings, processes: int) -> str:
+    """Why nothing is recorded on a GPU although the recipe asks for it; empty if nothing speaks against it."""
     # A replay writes gradients where those of the batch before lie, which are still wanted where some add up.
     reasons = (
-        (device.type != "cuda", f"it is for GPUs, and this is {device.type}"),
         (processes > 1, "several processes train together"),
         (settings.compile, "training.compile is true"),
         (settings.accumulation_steps > 1, "training.accumulation_steps is more than 1"),

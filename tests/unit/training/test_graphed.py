@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import nullcontext
+from types import SimpleNamespace
+
 import pytest
 import torch
 from torch import nn
@@ -11,6 +15,7 @@ from ensemble.models import build_model
 from ensemble.recipe import DataSettings, ModelSettings, Recipe, TrainingSettings
 from ensemble.training.build import build_state
 from ensemble.training.checks import check_recipe
+from ensemble.training.compiled import Forward
 from ensemble.training.engine import TrainingState
 from ensemble.training.graphed import GraphedForward, obstacle, record_on_gpu
 from ensemble.training.job import Hardware
@@ -22,12 +27,12 @@ on_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 class Recorder:
     """Records nothing, but tells what it was asked for."""
 
-    def __init__(self, *, refuses: bool = False) -> None:
+    def __init__(self, *, room: bool = True, refuses: bool = False) -> None:
         self.shapes: list[tuple[int, ...]] = []
         self.replays = 0
-        self._refuses = refuses
+        self._room, self._refuses = room, refuses
 
-    def __call__(self, model: nn.Module, images: torch.Tensor) -> object:
+    def __call__(self, model: nn.Module, images: torch.Tensor) -> Forward | None:
         self.shapes.append(tuple(images.shape))
         if self._refuses:
             raise RuntimeError("operation not permitted when stream is capturing")
@@ -36,26 +41,27 @@ class Recorder:
             self.replays += 1
             return model(images)
 
-        return replay
+        return replay if self._room else None
 
 
 def network() -> nn.Module:
     return nn.Sequential(nn.Flatten(), nn.LazyLinear(2))
 
 
-def test_full_batches_are_replayed_and_others_computed() -> None:
-    model, recorder = network(), Recorder()
-    forward = GraphedForward(model, 4, recorder)  # type: ignore[arg-type]
+@pytest.mark.parametrize("room", [True, False])
+def test_full_batches_are_replayed_if_there_is_room_and_others_computed(room: bool) -> None:
+    model, recorder = network(), Recorder(room=room)
+    forward = GraphedForward(model, 4, recorder)
     for n in (4, 4, 3, 4):
         images = torch.randn(n, 1, 2, 2)
         assert torch.equal(forward(images), model(images))
     assert recorder.shapes == [(4, 1, 2, 2)]
-    assert recorder.replays == 3
+    assert recorder.replays == 3 * room
 
 
 def test_another_size_and_other_frozen_weights_are_recorded_anew() -> None:
     model, recorder = nn.Sequential(nn.AdaptiveAvgPool2d(2), nn.Flatten(), nn.Linear(4, 2)), Recorder()
-    forward = GraphedForward(model, 1, recorder)  # type: ignore[arg-type]
+    forward = GraphedForward(model, 1, recorder)
     for size in (4, 4, 8, 8):
         forward(torch.randn(1, 1, size, size))
     assert [shape[-1] for shape in recorder.shapes] == [4, 8]
@@ -65,9 +71,43 @@ def test_another_size_and_other_frozen_weights_are_recorded_anew() -> None:
 
 
 def test_what_cannot_be_recorded_is_one_error() -> None:
-    forward = GraphedForward(network(), 2, Recorder(refuses=True))  # type: ignore[arg-type]
+    forward = GraphedForward(network(), 2, Recorder(refuses=True))
     with pytest.raises(RecipeError, match=r"cuda_graphs: this network cannot be recorded \(operation not .* to false"):
         forward(torch.randn(2, 1, 2, 2))
+
+
+@pytest.fixture
+def no_gpu(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
+    """Everything but the recording itself, on the processor; the argument is what a GPU's memory would hold then."""
+    taken = [0]
+    monkeypatch.setattr(torch.cuda, "device", lambda _device: nullcontext())
+    monkeypatch.setattr(torch.random, "fork_rng", lambda _devices: nullcontext())
+    monkeypatch.setattr(torch.cuda, "empty_cache", lambda: None)
+    monkeypatch.setattr(torch.cuda, "memory_reserved", lambda _device: taken[0])
+    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda _device: SimpleNamespace(total_memory=100))
+
+    def rehearse(network: nn.Module, examples: tuple[torch.Tensor], *, allow_unused_input: bool) -> nn.Module:
+        assert allow_unused_input
+        for _ in range(3):
+            network(*examples)
+        return network
+
+    monkeypatch.setattr(torch.cuda, "make_graphed_callables", rehearse)
+    return lambda share: taken.__setitem__(0, share)
+
+
+@pytest.mark.parametrize(("share", "recorded"), [(10, True), (90, False)])
+def test_rehearsals_leave_no_trace(no_gpu: Callable[[int], None], share: int, recorded: bool) -> None:
+    no_gpu(share)
+    model = nn.Sequential(nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2), nn.Flatten(), nn.Linear(8, 2))
+    images = torch.randn(4, 1, 4, 4)
+    before = {key: value.clone() for key, value in model.state_dict().items()}
+    forward = record_on_gpu(choose_precision("float32", torch.device("cpu")))(model, images)
+    assert all(torch.equal(value, before[key]) for key, value in model.state_dict().items())
+    assert all(weight.grad is None for weight in model.parameters())
+    assert (forward is not None) == recorded
+    if forward is not None:
+        assert torch.equal(forward(images), model(images))
 
 
 def test_recurrent_layers_are_refused_before_anything_is_tried() -> None:
@@ -94,11 +134,10 @@ def built(device: torch.device, **training: object) -> tuple[TrainingState, list
     return build_state(recipe(**training), hardware, n_classes=2, n_batches=4)
 
 
-def test_a_processor_records_nothing_and_says_so() -> None:
+def test_a_processor_records_nothing() -> None:
     state, notices = built(torch.device("cpu"), cuda_graphs=True)
     assert state.forward is None
-    assert notices == ["training.cuda_graphs has no effect: it is for GPUs, and this is cpu"]
-    assert built(torch.device("cpu"))[1] == []
+    assert notices == []
 
 
 @pytest.mark.parametrize(
@@ -113,7 +152,7 @@ def test_a_processor_records_nothing_and_says_so() -> None:
 def test_where_gradients_must_stay_or_others_are_asked_nothing_is_recorded(
     training: dict[str, object], processes: int, why: str
 ) -> None:
-    assert obstacle(recipe(**training).training, torch.device("cuda"), processes) == why
+    assert obstacle(recipe(**training).training, processes) == why
 
 
 @on_gpu
