@@ -179,8 +179,8 @@ def _loader(
 ) -> BatchLoader:
     if workers > 0 and len(rows) > 0:
         example = as_network_input(rows.cache.gather(rows.index[:1]))
-        waiting = workers * _AHEAD_OF_EACH_WORKER
-        order.slots = slots_for(example, order.batch_size, waiting=waiting, gpu=gpu)
+        waiting = min(workers * _AHEAD_OF_EACH_WORKER, len(order))
+        order.slots = slots_for(example, min(order.batch_size, len(rows)), waiting=waiting, gpu=gpu)
         batches.memory = None if order.slots is None else order.slots.memory
     loader = DataLoader(
         batches,
@@ -188,7 +188,8 @@ def _loader(
         sampler=order,
         num_workers=workers,
         prefetch_factor=_AHEAD_OF_EACH_WORKER if workers > 0 else None,
-        pin_memory=gpu is not None and order.slots is None,
+        # With workers torch would pin in a thread, and a call of CUDA there would spoil a recording (``graphed``).
+        pin_memory=gpu is not None and workers == 0,
         persistent_workers=workers > 0,
         worker_init_fn=start_worker if workers > 0 else None,
         # Else it draws from the global one, how often depends on the workers, and so would every dropout mask.

@@ -55,7 +55,7 @@ def watched_workers(loader: DataLoader[Made]) -> Iterator[Iterator[Made]]:
     before = signal.getsignal(signal.SIGCHLD)
     try:
         # Those that are started here get no signal until they are ready for it.
-        if _iterator(loader) is None:
+        if loader.num_workers and _iterator(loader) is None:
             gc.collect()  # see start_worker; they may clear away before they get there
         with nullcontext() if _iterator(loader) else held_back(signal.SIGINT, signal.SIGTERM):
             batches = iter(loader)

@@ -1,6 +1,6 @@
 """Convolutions of small maps as matrix products, on processors.
 
-The last stages of a ResNet see maps of one to sixteen positions where images are small, but multiply them by most of
+The last stages of a ResNet see maps of few positions where images are small, but multiply them by most of
 the network's weights. oneDNN's gradients of such convolutions take several times as long as their arithmetic: with 512
 channels and one position thirty times, with four positions three times (``docs/performance.md``). And most taps of a
 small map see nothing but padding at most positions: of a 3 x 3 kernel on 2 x 2 positions 20 products of 36.

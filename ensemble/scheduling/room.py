@@ -30,7 +30,7 @@ class Room:
     """What each training gets, and how many there is room for.
 
     Attributes:
-        threads: Of each training on a CPU; None on GPUs.
+        threads: Of each training on a CPU, or where several share a GPU; None for one on each GPU.
         slots: As many are started, or handed to the engine, at once.
         at_once: As many may really run side by side at the start.
         device: What each training is told to run on.
@@ -43,10 +43,9 @@ class Room:
 
     def each(self) -> str:
         """What each training gets, in words."""
-        if self.threads is not None:
-            return f"{many(self.threads, 'thread')} each"
-        gpus = len(_gpus_of(self.slots))
-        return f"sharing {many(gpus, 'GPU')}" if 0 < gpus < len(self.slots) else "a GPU each"
+        if 0 < (gpus := len(_gpus_of(self.slots))) < len(self.slots):
+            return f"sharing {many(gpus, 'GPU')}"
+        return "a GPU each" if self.threads is None else f"{many(self.threads, 'thread')} each"
 
 
 @dataclass(frozen=True)
@@ -80,7 +79,9 @@ def room_here(wish: Wish) -> Room:
     """On this machine: GPUs that may be seen, or the cores of the processor."""
     if str(wish.here) == "cuda":  # and not a certain one
         slots = gpu_slots(_visible_gpus(), most=wish.most)
-        return Room(None, slots, len(slots), "cuda")  # and not auto: a GPU that drops out is an error, not a CPU
+        shared = len(slots) > len(_gpus_of(slots))
+        threads = (wish.threads or max(1, usable_cores() // len(slots))) if shared else None
+        return Room(threads, slots, len(slots), "cuda")  # and not auto: a GPU that drops out is an error, not a CPU
     if wish.here.type != "cpu":
         return Room(None, [Slot()], 1, wish.device)
     cores = usable_cores()
@@ -93,9 +94,9 @@ def room_here(wish: Wish) -> Room:
 def room_of_ray_here(wish: Wish) -> Room:
     """The same on an instance of Ray's own on this machine, which hands out cores and GPUs itself."""
     room = room_here(wish)
-    gpus = len(_gpus_of(room.slots))
-    slots = [Slot(cpus=room.threads or wish.threads or 1, gpus=min(gpus, 1))] * (gpus or len(room.slots))
-    return replace(room, slots=slots, at_once=len(slots), device="cuda" if gpus else room.device)
+    if not (gpus := len(_gpus_of(room.slots))):
+        return replace(room, slots=[Slot(cpus=room.threads or wish.threads or 1)] * len(room.slots))
+    return Room(None, [Slot(cpus=wish.threads or 1, gpus=1)] * gpus, gpus, "cuda")
 
 
 def _gpus_of(slots: Sequence[Slot]) -> set[str]:

@@ -6,6 +6,7 @@ the GPU to do them. torch's ``make_graphed_callables`` records them; the arithme
 
 from __future__ import annotations
 
+import gc
 import warnings
 from collections.abc import Callable
 from typing import Any, cast
@@ -54,7 +55,7 @@ class GraphedForward:
             return logits
         met = images.shape, tuple(weight.requires_grad for weight in self._weights)
         if met != self._recorded:
-            self._replay = self._model  # the memory of the former recording is free for the next one
+            self._replay = self._model  # two recordings need not fit
             self._replay = self._recording(images) or self._model
             self._recorded = met
         return self._replay(images)
@@ -98,12 +99,16 @@ def record_on_gpu(precision: Precision) -> Record:
 
 
 def _is_room(network: nn.Module, images: torch.Tensor) -> bool:
-    """Whether a step leaves most of the GPU's memory free: a recording that fails would spoil torch's random state."""
+    """Whether a step leaves most of the GPU's memory free: a recording that fails would spoil torch's random state.
+
+    Others may use the GPU, too, so that what is free counts as well as what is there.
+    """
+    gc.collect()  # a former recording lies in circles of objects
     torch.cuda.empty_cache()
     weights = [weight for weight in network.parameters() if weight.requires_grad]
     torch.autograd.grad(network(images).float().sum(), weights, allow_unused=True)
-    there = torch.cuda.get_device_properties(images.device).total_memory
-    return torch.cuda.memory_reserved(images.device) <= _LARGEST_SHARE * there
+    free, there = torch.cuda.mem_get_info(images.device)
+    return torch.cuda.memory_reserved(images.device) <= min(_LARGEST_SHARE * there, free / 2)
 
 
 def _recorded(network: nn.Module, images: torch.Tensor) -> Any:

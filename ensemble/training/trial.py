@@ -122,7 +122,13 @@ class TrialRunner:
         """
         gc.collect()  # a trial before this one that failed may still hold the device's memory, in circles of objects
         dataset = self.rows.dataset
-        check_recipe(recipe, n_classes=len(dataset.class_names), title="the trial", labels=dataset.train.labels)
+        check_recipe(
+            recipe,
+            n_classes=len(dataset.class_names),
+            title="the trial",
+            labels=dataset.train.labels,
+            device=self.hardware.device,
+        )
         cache = self.open_cache(recipe.data.image_size)
         data = trial_data(self.rows, recipe, cache)
         facts, paths = _facts(self.rows, recipe, cache), FoldPaths(folder)
@@ -134,7 +140,7 @@ class TrialRunner:
             torch.set_num_threads(hardware.threads)
             job = FoldJob(paths, lock, hardware, facts, self.pacing, checkpoint)
             try:
-                outcome = fit_fold(recipe, data, job, _Reporter(report, recipe.training.epochs))
+                outcome = fit_fold(_without_tables(recipe), data, job, _Reporter(report, recipe.training.epochs))
             except (Pruned, TrainingDiverged, OutOfMemory):
                 shutil.rmtree(folder, ignore_errors=True)
                 raise
@@ -142,6 +148,11 @@ class TrialRunner:
         with suppress(OSError):  # a network file system keeps a folder whose lock was open
             folder.rmdir()
         return outcome.rows[outcome.chosen_epoch - 1].fold_macro_average_precision
+
+
+def _without_tables(recipe: Recipe) -> Recipe:
+    """A trial's score is an epoch's; what only its tables would show need not be computed."""
+    return recipe.model_copy(update={"training": recipe.training.model_copy(update={"tta": None})})
 
 
 def _facts(rows: TrialRows, recipe: Recipe, cache: ImageCache) -> dict[str, str | int]:

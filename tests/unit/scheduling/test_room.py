@@ -12,6 +12,7 @@ from ensemble.errors import EngineError
 from ensemble.scheduling.ray_cluster import Node
 from ensemble.scheduling.room import Room, Wish, room_here, room_of_ray, room_of_ray_here
 from ensemble.scheduling.split import Slot
+from ensemble.training.precision import usable_cores
 
 
 def wish(
@@ -35,7 +36,7 @@ def test_gpus_of_this_machine_are_named_by_us_or_chosen_by_ray(tmp_path: Path, m
     assert room_here(gpus).each() == "a GPU each"
     shared = room_here(replace(gpus, most=3))
     assert visible(shared) == ["3", "5", "3"]
-    assert (shared.at_once, shared.each()) == (3, "sharing 2 GPUs")
+    assert (shared.at_once, shared.each(), shared.threads) == (3, "sharing 2 GPUs", max(1, usable_cores() // 3))
     assert room_of_ray_here(replace(gpus, most=3)).at_once == 2
     ray = room_of_ray_here(gpus)
     assert (ray.threads, ray.slots, ray.device) == (None, [Slot(gpus=1)] * 2, "cuda")

@@ -15,6 +15,9 @@ from ensemble.training import compiled
 from ensemble.training.checks import check_recipe
 from ensemble.training.compiled import check_compiler, compile_forward
 
+# Some releases of torch warn of parts of their own compiler.
+pytestmark = pytest.mark.filterwarnings("ignore:.*script_method. is deprecated:DeprecationWarning")
+
 CPU = torch.device("cpu")
 
 
@@ -47,6 +50,11 @@ def test_gradients_are_those_of_the_model_itself(network: Callable[[], nn.Module
         model.zero_grad(set_to_none=True)
     torch.testing.assert_close(found[1], found[0])
     check_compiler(CPU)
+
+
+def test_small_maps_are_translated_with_what_is_around_them() -> None:
+    whole = torch.compile(with_small_maps(), dynamic=False, backend="aot_eager", fullgraph=True)
+    whole(torch.randn(3, 1, 8, 8)).sum().backward()
 
 
 def test_without_a_compiler_the_recipe_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
