@@ -6,8 +6,9 @@ from types import SimpleNamespace
 
 import pytest
 
+from ensemble.recipe import ModelSettings, Recipe, TrainingSettings
 from ensemble.search.trials import Pruned
-from ensemble.training.trial import _Reporter
+from ensemble.training.trial import _Reporter, _without_tables
 
 
 def test_a_trial_that_is_through_is_not_pruned() -> None:
@@ -23,3 +24,10 @@ def test_a_trial_that_is_through_is_not_pruned() -> None:
         reporter.epoch_done(rows[0])  # type: ignore[arg-type]
     reporter.epoch_done(rows[1])  # type: ignore[arg-type]
     assert told == [(1, 0.5), (2, 0.5)]
+
+
+def test_a_trial_is_not_predicted_mirrored_for_tables_that_nobody_reads() -> None:
+    recipe = Recipe(model=ModelSettings(name="cnn2"), training=TrainingSettings(tta="hflip", epochs=3))
+    trained = _without_tables(recipe)
+    assert trained.training.tta is None
+    assert trained == recipe.model_copy(update={"training": TrainingSettings(epochs=3)})
