@@ -50,6 +50,7 @@ class TrainingSettings(Settings):
         progressive: Parts that are trained on smaller images, one after the other; what is left is at full size.
         freeze_backbone_epochs: First epochs in which the classifier of pretrained weights is trained alone.
         compile: Whether ``torch.compile`` translates the training step.
+        score_epochs: Which epochs the held-out fold is predicted after.
         tta: Test-time augmentation: the tables hold the mean of each image and its mirror image; None: of the image.
         cuda_graphs: Whether a GPU replays the step from a recording.
         sync_batchnorm: Whether processes that train together on GPUs share batch normalisation's statistics.
@@ -66,6 +67,7 @@ class TrainingSettings(Settings):
     freeze_backbone_epochs: Annotated[int, Field(ge=0)] = 0
     compile: bool = False
     cuda_graphs: bool = False
+    score_epochs: Literal["all", "last"] = "all"
     tta: Literal["hflip"] | None = None
     sync_batchnorm: bool = False
 
@@ -75,6 +77,8 @@ class TrainingSettings(Settings):
             raise _misfit("progressive", "parts in order, each with a later end (until) and larger images (size)")
         if self.freeze_backbone_epochs > self.epochs:
             raise _misfit("freeze_backbone_epochs", f"at most training.epochs ({self.epochs})")
+        if self.score_epochs == "last" and (self.early_stopping is not None or self.select != "last"):
+            raise _misfit("score_epochs", "all, as early_stopping and select choose by the scores of epochs")
         return self
 
 

@@ -21,6 +21,7 @@ _LATER: Mapping[str, Any] = {
     "freeze_backbone_epochs": 0,
     "compile": False,
     "sync_batchnorm": False,
+    "score_epochs": "all",
     "tta": None,
 }
 # How the arithmetic is asked for, not what it is: a fold may be gone on with either way.

@@ -138,11 +138,16 @@ class FoldProgress:
 
 
 def describe_epoch(row: EpochRow, epochs: int) -> str:
-    """One line, fixed fields: epoch, losses, scores at 0.5, speed, seconds."""
+    """One line, fixed fields: epoch, losses and scores at 0.5 (if there are any), speed, seconds."""
     inner = "" if math.isnan(row.inner_loss) else f"  inner loss {row.inner_loss:.4f}"
     number = f"{row.epoch:>{len(str(epochs))}}/{epochs}"
+    scores = (
+        f"  fold loss {row.fold_loss:.4f}{inner}  macro-F1 at 0.5 {row.fold_macro_f1:.4f}"
+        f"  average precision {row.fold_macro_average_precision:.4f}"
+    )
+    if math.isnan(row.fold_loss) and math.isnan(row.fold_macro_f1):
+        scores = "  not scored"
     return (
-        f"epoch {number}  train loss {row.train_loss:.4f}  fold loss {row.fold_loss:.4f}"
-        f"{inner}  macro-F1 at 0.5 {row.fold_macro_f1:.4f}  average precision {row.fold_macro_average_precision:.4f}"
+        f"epoch {number}  train loss {row.train_loss:.4f}{scores}"
         f"  {row.train_images_per_second:,.0f} images/s  {row.seconds:.1f} s"
     )

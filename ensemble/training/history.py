@@ -25,7 +25,7 @@ class EpochRow:
         epoch: From 1.
         train_loss: Mean over the training images, augmented, while the weights moved.
         train_images_per_second: Of training steps alone; evaluation is excluded.
-        fold_loss: On the held-out fold.
+        fold_loss: On the held-out fold; NaN, as the next two, where the recipe has the last epoch alone scored.
         fold_macro_f1: On the held-out fold, at 0.5.
         fold_macro_average_precision: On the held-out fold.
         inner_loss: On the inner slice that early stopping watches; NaN without.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -29,36 +30,47 @@ def score_epoch(fold: Fold, epoch: int, started: float) -> EpochRow:
         TrainingDiverged: A logit is not finite.
         Unfinished: Somebody asked to stop.
     """
+    if fold.recipe.training.score_epochs == "last" and epoch + 1 < fold.recipe.training.epochs:
+        fold.held_out_logits = None
+        return fold.team.from_leader(lambda: _row(fold, epoch, started, _Scores()))
     held_out, inner = fold.data.predict["oof"], fold.data.inner
     between_batches = _stoppable(fold, epoch)
     fold.held_out_logits = logits = fold.predict(held_out, between_batches, epoch)
     watched = None if inner is None else (inner, fold.predict(inner, between_batches, epoch))
-    row = fold.team.from_leader(lambda: _row(fold, epoch, started, logits=logits, watched=watched))
+    row = fold.team.from_leader(lambda: _row(fold, epoch, started, _scores(fold, logits, watched)))
     _offer(fold, epoch, row)
     return row
 
 
-def _row(
-    fold: Fold,
-    epoch: int,
-    started: float,
-    *,
-    logits: NDArray[np.float32],
-    watched: tuple[ImageRows, NDArray[np.float32]] | None,
-) -> EpochRow:
+class _Scores(NamedTuple):
+    """As ``EpochRow`` has them; NaN: not looked at."""
+
+    fold_loss: float = math.nan
+    fold_macro_f1: float = math.nan
+    fold_macro_average_precision: float = math.nan
+    inner_loss: float = math.nan
+
+
+def _scores(fold: Fold, logits: NDArray[np.float32], watched: tuple[ImageRows, NDArray[np.float32]] | None) -> _Scores:
     held_out = fold.data.predict["oof"]
     labels = held_out.labels.astype(np.float64)
     probabilities = expit(logits.astype(np.float64))
-    return EpochRow(
-        epoch=epoch + 1,
-        train_loss=fold.position.loss,
-        train_images_per_second=fold.position.images_per_second,
+    return _Scores(
         fold_loss=_loss_of(fold, held_out, logits),
         fold_macro_f1=metrics.macro_f1(labels, probabilities >= 0.5),
         fold_macro_average_precision=metrics.macro_average_precision(labels, probabilities),
         inner_loss=math.nan if watched is None else _loss_of(fold, *watched),
+    )
+
+
+def _row(fold: Fold, epoch: int, started: float, scores: _Scores) -> EpochRow:
+    return EpochRow(
+        epoch=epoch + 1,
+        train_loss=fold.position.loss,
+        train_images_per_second=fold.position.images_per_second,
         learning_rate=fold.state.schedule.learning_rate(),
         seconds=time.perf_counter() - started,
+        **scores._asdict(),
     )
 
 

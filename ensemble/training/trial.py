@@ -151,8 +151,9 @@ class TrialRunner:
 
 
 def _without_tables(recipe: Recipe) -> Recipe:
-    """A trial's score is an epoch's; what only its tables would show need not be computed."""
-    return recipe.model_copy(update={"training": recipe.training.model_copy(update={"tta": None})})
+    """A trial's score is an epoch's: every one is looked at, and what only its tables would show is not computed."""
+    changed = recipe.training.model_copy(update={"tta": None, "score_epochs": "all"})
+    return recipe.model_copy(update={"training": changed})
 
 
 def _facts(rows: TrialRows, recipe: Recipe, cache: ImageCache) -> dict[str, str | int]:

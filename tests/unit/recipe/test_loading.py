@@ -73,6 +73,10 @@ def test_height_and_width(write):
         ("training: {clip_norm: 0}", "training.clip_norm: expected more than 0, got the number 0"),
         ("training: {select: best}", "training.select: expected last or best_on_fold, got the text best"),
         ("training: {early_stopping: {}}", "training.early_stopping.patience_epochs: this key is missing"),
+        (
+            "training: {score_epochs: last, select: best_on_fold}",
+            "training.score_epochs: expected all, as early_stopping",
+        ),
         ("training:", "training: expected a mapping (key: value), got nothing"),
         ("optimizer: {lr: .inf}", "optimizer.lr: expected a finite number, got the number .inf"),
         ("optimizer: {lr: true}", "optimizer.lr: expected a number, got the truth value true"),

@@ -58,6 +58,7 @@ def test_keys_that_came_later_count_in_the_hash_only_where_they_are_set(path):
         "training.compile=true",
         "training.sync_batchnorm=true",
         "training.tta=hflip",
+        "training.score_epochs=last",
         "training.progressive=[{until: 0.5, size: 0.5}]",
     ):
         assert recipe_hash(load_recipe(path, [override])) != recipe_hash(load_recipe(path))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import pkgutil
 from collections.abc import Callable
 from pathlib import Path
@@ -16,7 +17,8 @@ from ensemble.data.loaders import ImageRows
 from ensemble.errors import OutOfMemory
 from ensemble.files import locked
 from ensemble.models import build_model
-from ensemble.recipe import Recipe
+from ensemble.recipe import Recipe, TrainingSettings
+from ensemble.report.progress import describe_epoch
 from ensemble.runs import FoldPaths
 from ensemble.training.checkpoint import read_checkpoint, write_weights
 from ensemble.training.fit import fit_fold
@@ -112,6 +114,21 @@ def test_small_images_a_frozen_backbone_an_average_and_early_stopping(recipe: Re
         assert found.chosen_epoch == whole.chosen_epoch
         losses = [[(row.train_loss, row.fold_loss, row.inner_loss) for row in one.rows] for one in (found, whole)]
         assert losses[0] == losses[1]
+
+
+def test_epochs_that_are_not_scored_change_no_table(recipe: Recipe, tmp_path: Path) -> None:
+    ends = {}
+    for which in ("all", "last"):
+        training = TrainingSettings(epochs=3, batch_size=4, score_epochs=which)  # type: ignore[arg-type]
+        ends[which] = train(recipe.model_copy(update={"training": training}), tmp_path / which)
+    for split, logits in ends["all"].logits.items():
+        assert ends["last"].logits[split].tobytes() == logits.tobytes()
+    assert [math.isnan(row.fold_loss) for row in ends["last"].rows] == [True, True, False]
+    assert ends["last"].rows[-1].fold_loss == ends["all"].rows[-1].fold_loss
+    metrics = (tmp_path / "last" / "metrics.csv").read_text().splitlines()
+    assert metrics[1].split(",")[3:6] == ["", "", ""]
+    assert "  not scored  " in describe_epoch(ends["last"].rows[0], 3)
+    assert "fold loss" in describe_epoch(ends["last"].rows[2], 3)
 
 
 SHORT = "CUDA out of memory. Tried to allocate 20.00 GiB. GPU 0 has a total capacity of 7.79 GiB."
