@@ -57,7 +57,7 @@ def build_parser() -> argparse.ArgumentParser:
         "--max-parallel",
         type=positive,
         metavar="N",
-        help="trainings side by side (default: what fits; on GPUs more than these share them)",
+        help="trainings side by side (default: what fits, on GPUs one each; more share the GPUs)",
     )
     parser.add_argument(
         "--engine", choices=("local", "ray"), default="local", help="what runs the trainings (default: local)"
@@ -168,7 +168,7 @@ def _train_words(args: argparse.Namespace, recipe: Path) -> list[str]:
 
 
 def _room(args: argparse.Namespace, runs: DatasetRuns, checked: dict[str, Checked], engine: Engine) -> Room:
-    """Threads of each training (None on GPUs), and how many fit."""
+    """Threads of each training (None for a GPU each), and how many fit."""
     from ensemble.scheduling.room import Wish
 
     here = next(iter(checked.values()))

@@ -19,8 +19,11 @@ _MOST = 2**53  # of whole numbers: beyond it Optuna's arithmetic is not exact
 _RANGE = ("low", "high", "log", "step")
 _FORM = "a list of choices, or {low: …, high: …} with log: true or step: … if you like"
 # Which rows are held out is the dataset's, and must be the same for all; which weights are kept, and by what chance, is
-# no setting that gets better.
-_NOT_SEARCHED = ("data.path", "data.n_folds", "data.fold_seed", "data.holdout", "training.select", "seed")
+# no setting that gets better. The last three change no score of a trial.
+_NOT_SEARCHED = (
+    *("data.path", "data.n_folds", "data.fold_seed", "data.holdout", "training.select", "seed"),
+    *("training.tta", "training.score_epochs", "training.cuda_graphs"),
+)
 
 
 @dataclass(frozen=True)

@@ -78,7 +78,7 @@ class TrainingSettings(Settings):
         if self.freeze_backbone_epochs > self.epochs:
             raise _misfit("freeze_backbone_epochs", f"at most training.epochs ({self.epochs})")
         if self.score_epochs == "last" and (self.early_stopping is not None or self.select != "last"):
-            raise _misfit("score_epochs", "all, as early_stopping and select choose by the scores of epochs")
+            raise _misfit("score_epochs", "all with early_stopping or select: best_on_fold, which look at every epoch")
         return self
 
 

@@ -41,7 +41,7 @@ def dump_recipe(recipe: Recipe, overrides: Sequence[str] = ()) -> str:
 
 
 def recipe_hash(recipe: Recipe) -> str:
-    """Hex SHA-256 of everything in the recipe but where the data lies."""
+    """Hex SHA-256 of everything in the recipe but where the data lies, and whether a GPU replays its steps."""
     return _hash_of(recipe.model_dump(mode="json"))
 
 

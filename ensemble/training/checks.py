@@ -45,13 +45,13 @@ def check_recipe(
         title: How to call the recipe in the error.
         labels: Shape (N, C), the training rows' labels (NaN = not labelled), which not every loss can use; None: not
             known, nothing is missing.
-        device: What it is to be trained on.
+        device: What ``training.compile`` is to translate for.
 
     Raises:
         RecipeError: Listing everything that does not work.
     """
     problems = [f"augment: {problem}" for problem in check_augmentation(recipe.augment, recipe.data.image_size)]
-    problems += _check_model(recipe, n_classes) or _check_training(recipe, n_classes, device)
+    problems += _check_model(recipe, n_classes) or _check_training(recipe, n_classes)
     problems += _check_loss(recipe, np.zeros((2, n_classes)) if labels is None else labels)
     problems += _check_optimizer(recipe)
     problems += _check_compiler(device) if recipe.training.compile else []
@@ -63,11 +63,10 @@ def _check_model(recipe: Recipe, n_classes: int) -> list[str]:
     return check_model(recipe.model.name, **network_settings(recipe, n_classes))
 
 
-def _check_training(recipe: Recipe, n_classes: int, device: torch.device) -> list[str]:
+def _check_training(recipe: Recipe, n_classes: int) -> list[str]:
     """What the network says to smaller images, to standing still, and to being recorded."""
     training, image_size = recipe.training, recipe.data.image_size
-    recorded = training.cuda_graphs and device.type == "cuda"
-    if not training.progressive and not training.freeze_backbone_epochs and not recorded:
+    if not training.progressive and not training.freeze_backbone_epochs and not training.cuda_graphs:
         return []
     with torch.random.fork_rng(devices=[]):
         model = build_network(recipe, n_classes, blank=True)
@@ -78,7 +77,7 @@ def _check_training(recipe: Recipe, n_classes: int, device: torch.device) -> lis
         freeze_backbone(model, training.freeze_backbone_epochs)
     except RecipeError as error:
         problems.append(str(error))
-    return problems + (recording_problems(model) if recorded else [])
+    return problems + (recording_problems(model) if training.cuda_graphs else [])
 
 
 def _check_compiler(device: torch.device) -> list[str]:

@@ -59,7 +59,9 @@ def _what_takes_memory(recipe: Recipe, job: FoldJob) -> str:
     half, steps = training.batch_size // 2, training.accumulation_steps
     each = "" if job.team.processes == 1 else f", divided among {job.team.processes} processes"
     fewer = f"training.batch_size={half} with training.accumulation_steps={2 * steps} (as many images an update), "
-    others = ", and see what else runs on that GPU" if job.hardware.device.type == "cuda" else ""
+    on_gpu = job.hardware.device.type == "cuda"
+    recorded = ", training.cuda_graphs=false" if on_gpu and training.cuda_graphs else ""
+    others = f"{recorded}, and see what else runs on that GPU" if on_gpu else ""
     return (
         f"Training takes memory for training.batch_size ({training.batch_size}{each}), data.image_size ({height} × "
         f"{width}) and the network ({recipe.model.name}): try {fewer if half else ''}smaller images or a smaller "

@@ -133,7 +133,8 @@ class Hardware:
                 f"{self.device.type} with other results. Give --device {device}, or --overwrite to start anew"
             )
         precision, processes = self.precision, before.get("processes", 1 if before else self.processes)
-        threads = before.get("threads", self.threads) if processes == self.processes else self.threads
+        same = processes == self.processes and device == "cpu"  # elsewhere no bit depends on the processor's threads
+        threads = before.get("threads", self.threads) if same else self.threads
         if before.get("precision", precision.name) != precision.name:
             precision = Precision(before["precision"], "the run was started with it", device)
         said = f"goes on in {precision.name} with {many(threads, 'thread')}, as it was started, for the same results"

@@ -50,7 +50,7 @@ class Member:
 
     @property
     def recipe_hash(self) -> str:
-        """Of everything in the recipe but where the data lies."""
+        """``recipe_hash``."""
         return recipe_hash(self.recipe)
 
     def facts(self, fold: int) -> dict[str, str | int]:

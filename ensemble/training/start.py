@@ -52,7 +52,8 @@ def start_member(member: Member, *, folds: Sequence[int], overwrite: bool) -> No
         if overwrite:
             _discard(member.paths, discarded)
         remove_leftovers(member.paths.folder)
-        if changed or not member.paths.recipe.exists():
+        # What counts in no hash may have changed, too, as long as nothing was trained.
+        if changed or not member.paths.recipe.exists() or not _stands(member.paths, n_folds):
             write_text(member.paths.recipe, dump_recipe(member.recipe, member.overrides))
 
 

@@ -75,7 +75,7 @@ def test_height_and_width(write):
         ("training: {early_stopping: {}}", "training.early_stopping.patience_epochs: this key is missing"),
         (
             "training: {score_epochs: last, select: best_on_fold}",
-            "training.score_epochs: expected all, as early_stopping",
+            "training.score_epochs: expected all with early_stopping or",
         ),
         ("training:", "training: expected a mapping (key: value), got nothing"),
         ("optimizer: {lr: .inf}", "optimizer.lr: expected a finite number, got the number .inf"),

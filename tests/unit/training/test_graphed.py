@@ -116,9 +116,8 @@ def test_recurrent_layers_are_refused_before_anything_is_tried() -> None:
         training=TrainingSettings(cuda_graphs=True),
     )
     with pytest.raises(RecipeError, match=r"training\.cuda_graphs: recurrent layers cannot be recorded"):
-        check_recipe(lstm, n_classes=2, title="r.yaml", device=torch.device("cuda"))
-    check_recipe(recipe(cuda_graphs=True), n_classes=2, title="r.yaml", device=torch.device("cuda"))
-    check_recipe(lstm, n_classes=2, title="r.yaml")  # on a processor nothing is recorded
+        check_recipe(lstm, n_classes=2, title="r.yaml")  # on a processor, too: it may be another machine that trains
+    check_recipe(recipe(cuda_graphs=True), n_classes=2, title="r.yaml")
 
 
 def recipe(**training: object) -> Recipe:

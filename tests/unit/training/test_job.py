@@ -34,6 +34,12 @@ def test_threads_and_precision_are_the_runs_and_that_is_said() -> None:
     assert taken.facts() == {"device": "cpu", "precision": "bfloat16", "threads": 1, "processes": 1}
 
 
+def test_on_a_gpu_threads_are_those_of_now() -> None:
+    gpu = replace(HERE, device=torch.device("cuda"))
+    taken = gpu.as_in(stored(device="cuda", precision=HERE.precision.name, threads=16, processes=1))
+    assert (taken.threads, taken.notice) == (HERE.threads, "")
+
+
 def test_other_processes_keep_their_own_threads_and_that_is_said() -> None:
     before = stored(device="cpu", precision="bfloat16", threads=4, processes=1)
     taken = replace(HERE, processes=3).as_in(before)
