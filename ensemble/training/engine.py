@@ -19,7 +19,7 @@ from ensemble.data.shares import Share
 from ensemble.errors import TrainingDiverged
 from ensemble.training.compiled import Forward
 from ensemble.training.frozen import FrozenBackbone
-from ensemble.training.meter import EpochPosition, LossMeter
+from ensemble.training.meter import EpochHooks, EpochPosition, LossMeter
 from ensemble.training.mirror import mirrored_logits
 from ensemble.training.optim import Schedule, updates_in_epoch
 from ensemble.training.pixels import Pixels
@@ -79,26 +79,13 @@ class StepSettings:
         """The same, for the size of the images of ``epoch``, from 0."""
         return replace(self, pixels=replace(self.pixels, size=self.sizes[epoch])) if self.sizes else self
 
+    def is_other_size(self, epoch: int) -> bool:
+        """Whether the images of ``epoch``, from 0, have another size than those of the one before."""
+        return epoch > 0 and bool(self.sizes) and self.sizes[epoch] != self.sizes[epoch - 1]
+
     def is_full_size(self, epoch: int) -> bool:
         """Whether the images of ``epoch``, from 0, have the size of those that are predicted."""
         return not self.sizes or self.sizes[epoch] == self.sizes[-1]
-
-
-@dataclass(frozen=True)
-class EpochHooks:
-    """Who is told of an epoch's progress.
-
-    Attributes:
-        before_batch: Called before each batch, when this process has got it, with its number from 0.
-        on_batch: Called after each batch with its number of images, and a function that returns the mean loss so
-            far. Asking makes the host wait for the device, so ask a few times a second at most.
-        on_update: Called after each optimizer update, when nothing is half done, with a function that returns the
-            position. It may raise to stop. Asking makes the host wait, and refuses a loss that is not finite.
-    """
-
-    before_batch: Callable[[int], None] = lambda _number: None
-    on_batch: Callable[[int, Callable[[], float]], None] = lambda _images, _mean_loss: None
-    on_update: Callable[[Callable[[], EpochPosition]], None] = lambda _position: None
 
 
 def train_one_epoch(
@@ -108,7 +95,7 @@ def train_one_epoch(
     *,
     epoch: int,
     start: EpochPosition = EpochPosition(),  # noqa: B008 - frozen
-    hooks: EpochHooks = EpochHooks(),
+    hooks: EpochHooks = EpochHooks(),  # noqa: B008 - frozen
 ) -> EpochPosition:
     """Train on every row of ``loader`` once.
 
@@ -127,6 +114,8 @@ def train_one_epoch(
         TrainingDiverged: The loss stopped being finite.
     """
     state.backbone.prepare(state.model, epoch)
+    if start.batches == 0 and state.ema is not None and settings.is_other_size(epoch):
+        state.ema.set(state.model)  # weights that were fit for smaller images spoil an average
     settings = settings.of_epoch(epoch)
     meter = LossMeter(settings.pixels.device, start)
     started = time.perf_counter()

@@ -20,11 +20,11 @@ from ensemble.seeds import derive_seed
 from ensemble.training.build import build_settings, build_state
 from ensemble.training.checkpoint import CheckpointWriter, write_weights
 from ensemble.training.checks import check_lone_image
-from ensemble.training.engine import EpochHooks, train_one_epoch
+from ensemble.training.engine import train_one_epoch
 from ensemble.training.fold import Fold
 from ensemble.training.history import History
 from ensemble.training.job import FoldData, FoldJob, FoldOutcome, FoldStart, Observer
-from ensemble.training.meter import EpochPosition
+from ensemble.training.meter import EpochHooks, EpochPosition
 from ensemble.training.mirror import MIRROR
 from ensemble.training.scoring import score_epoch
 from ensemble.training.sharing import rows_at_least

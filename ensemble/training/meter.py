@@ -1,8 +1,9 @@
-"""How far an epoch has come, and its loss so far."""
+"""How far an epoch has come, its loss so far, and who is told of it."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -33,6 +34,23 @@ class EpochPosition:
     def images_per_second(self) -> float:
         """Training throughput."""
         return self.images / self.seconds if self.seconds > 0 else math.nan
+
+
+@dataclass(frozen=True)
+class EpochHooks:
+    """Who is told of an epoch's progress.
+
+    Attributes:
+        before_batch: Called before each batch, when this process has got it, with its number from 0.
+        on_batch: Called after each batch with its number of images, and a function that returns the mean loss so
+            far. Asking makes the host wait for the device, so ask a few times a second at most.
+        on_update: Called after each optimizer update, when nothing is half done, with a function that returns the
+            position. It may raise to stop. Asking makes the host wait, and refuses a loss that is not finite.
+    """
+
+    before_batch: Callable[[int], None] = lambda _number: None
+    on_batch: Callable[[int, Callable[[], float]], None] = lambda _images, _mean_loss: None
+    on_update: Callable[[Callable[[], EpochPosition]], None] = lambda _position: None
 
 
 class LossMeter:

@@ -16,7 +16,6 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from ensemble.data.loaders import BatchLoader, ImageRows, evaluation_loader, training_loader
 from ensemble.errors import TrainingDiverged
 from ensemble.training.engine import (
-    EpochHooks,
     Pixels,
     StepSettings,
     TrainingState,
@@ -25,7 +24,7 @@ from ensemble.training.engine import (
     train_one_epoch,
 )
 from ensemble.training.losses import build_loss
-from ensemble.training.meter import EpochPosition
+from ensemble.training.meter import EpochHooks, EpochPosition
 from ensemble.training.optim import build_ema, build_optimizer, build_schedule, updates_in_epoch
 from ensemble.training.precision import choose_precision
 
@@ -107,6 +106,34 @@ def test_an_image_and_its_mirror_image_are_averaged_as_probabilities() -> None:
         assert torch.equal(found, batch_logits(model, images.flip(-1), mirrored=True, **how))
         expected = torch.log(one.sigmoid() + other.sigmoid()) - torch.log((-one).sigmoid() + (-other).sigmoid())
         torch.testing.assert_close(found.double(), expected, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize(("sizes", "anew"), [(((2, 2), (4, 4)), True), (((4, 4), (4, 4)), False)])
+def test_the_average_begins_anew_with_another_size(sizes: tuple[tuple[int, int], ...], anew: bool) -> None:
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.AdaptiveAvgPool2d(2), nn.Flatten(), nn.Linear(4, 2))
+    optimizer = build_optimizer(model, "sgd", lr=0.1, weight_decay=0.0, args={})
+    schedule = build_schedule(optimizer, "none", updates_per_epoch=5, epochs=2, warmup_epochs=0, min_lr=0.0)
+    ema = build_ema(model, 0.9)
+    assert ema is not None
+    state = TrainingState(model, ema, optimizer, schedule, choose_precision("float32", CPU).scaler())
+    same = []
+
+    def before_batch(_number: int) -> None:
+        same.append(torch.equal(ema.module[2].weight, model[2].weight))
+
+    for epoch in range(2):
+        hooks = EpochHooks(before_batch=before_batch)
+        train_one_epoch(
+            state,
+            make_loader(make_rows(20)),
+            make_settings(sizes=sizes),
+            epoch=epoch,
+            start=EpochPosition(),
+            hooks=hooks,
+        )
+    assert same[5] == anew
+    assert not same[4]
 
 
 def test_accumulated_batches_make_the_update_of_one_large_batch() -> None:
