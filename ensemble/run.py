@@ -54,10 +54,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("recipes", nargs="+", type=Path, metavar="RECIPE", help="recipe files: a member each")
     parser.add_argument("--dry-run", action="store_true", help="print the plan, and stop")
     parser.add_argument(
-        "--max-parallel",
-        type=positive,
-        metavar="N",
-        help="trainings side by side (default: what fits, on GPUs one each; more share the GPUs)",
+        "--max-parallel", type=positive, metavar="N", help="trainings at once (default: what fits; more share the GPUs)"
     )
     parser.add_argument(
         "--engine", choices=("local", "ray"), default="local", help="what runs the trainings (default: local)"

@@ -25,7 +25,6 @@ from ensemble.training.fold import Fold
 from ensemble.training.history import History
 from ensemble.training.job import FoldData, FoldJob, FoldOutcome, FoldStart, Observer
 from ensemble.training.meter import EpochHooks, EpochPosition
-from ensemble.training.mirror import MIRROR
 from ensemble.training.scoring import score_epoch
 from ensemble.training.sharing import rows_at_least
 
@@ -181,7 +180,7 @@ def _inner_notice(fold: Fold) -> list[str]:
 
 
 def _predict_split(fold: Fold, split: str, rows: ImageRows) -> NDArray[np.float32]:
-    mirrored = fold.recipe.training.tta == MIRROR
+    mirrored = fold.recipe.training.tta is not None
     if split == "oof" and fold.held_out_logits is not None and not mirrored:
         return fold.held_out_logits
     fold.observer.predicting(split, len(fold.team.own_rows(rows)))

@@ -7,9 +7,6 @@ from collections.abc import Callable
 import torch
 from torch.nn import functional
 
-MIRROR = "hflip"
-"""As recipes and commands call it."""
-
 
 def mirrored_logits(network: Callable[[torch.Tensor], torch.Tensor], images: torch.Tensor) -> torch.Tensor:
     """The logit of the mean probability of each image and its mirror image.
