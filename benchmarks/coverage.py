@@ -3,6 +3,7 @@
 ::
 
     python benchmarks/coverage.py [SCENARIO...] [--sets 200] [--jobs 2] [--metric macro_f1] [--thresholds exact]
+                                 [--combine mean]
 
 Of each scenario many data sets are drawn, each is cross-fitted, and the chain is fitted once more on all of it. Then
 
@@ -49,7 +50,7 @@ class Study:
     def __init__(self, name: str, args: argparse.Namespace) -> None:
         self.name, self.args = name, args
         self.scenario, self.metric = scenarios()[name], Metric(args.metric)
-        self.rule = named_chain("mean", args.thresholds, self.metric)
+        self.rule = named_chain(args.combine, args.thresholds, self.metric)
         self.found: dict[str, list[tuple[Interval, float]]] = defaultdict(list)
         self.population: Population | None = None
 
@@ -62,7 +63,8 @@ class Study:
         rows = LabelledRows(drawn.labels, folds, None if groups is None else groups.astype(np.str_))
         decisions = cross_fit_chain(self.rule, drawn.stack, rows=rows, seed=self.args.seed).decisions
         fitted = self.rule.fit(drawn.stack, rows, self.args.seed)
-        self.population = self.population or population(self.scenario, fitted, self.args.seed)
+        if self.population is None or self.args.combine != "mean":  # what is fitted differs from one set to the next
+            self.population = population(self.scenario, fitted, self.args.seed)
         truth = self.population.score(self.metric, fitted.thresholds)
         interval = population_interval(self.metric, rows.labels, decisions, groups=groups)
         self.found[SCORE].append((interval, truth))
@@ -127,6 +129,7 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=1, choices=(1, 2))
     parser.add_argument("--metric", default="macro_f1", choices=METRIC_NAMES)
     parser.add_argument("--thresholds", default="exact", help="the rule, by its name")
+    parser.add_argument("--combine", default="mean", help="how members are combined, by its name")
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
     names = args.scenarios or list(scenarios())

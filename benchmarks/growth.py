@@ -106,10 +106,20 @@ def main() -> int:
     return 0 if flat else 1
 
 
+def phantoms(folder: Path, point: Setting) -> Path:
+    """So many slices, drawn once for all axes; how long that takes is not measured."""
+    data = folder / f"drawn_{point.drawn}_{point.images}"
+    if not data.exists():
+        part = data.with_suffix(".part")
+        command("demo", part, "--images", point.images, "--size", point.drawn, "--seed", 1)
+        (part / "dataset.yaml").unlink()  # it says how many folds there are
+        part.rename(data)
+    return data
+
+
 def measure(folder: Path, point: Setting) -> dict[str, Cost]:
     """The commands' costs, by step."""
-    data, runs = folder / "phantoms", folder / "runs"
-    command("demo", data, "--images", point.images, "--size", point.drawn, "--seed", 1)
+    data, runs = phantoms(folder.parent, point), folder / "runs"
     costs: dict[str, Cost] = {}
     for number in range(point.members):
         train = ["train", write_recipe(folder, f"m{number}", point), "--all-folds", "--data", data, "--runs", runs]
@@ -122,13 +132,13 @@ def measure(folder: Path, point: Setting) -> dict[str, Cost]:
 
 def train_once(folder: Path, point: Setting) -> dict[str, Cost]:
     """One fold."""
-    data, runs = folder / "phantoms", folder / "runs"
-    command("demo", data, "--images", point.images, "--size", point.drawn, "--seed", 1)
+    data, runs = phantoms(folder.parent, point), folder / "runs"
     recipe = write_recipe(folder, "m", point)
     return {"train": command("train", recipe, "--fold", 0, "--data", data, "--runs", runs)}
 
 
 def write_recipe(folder: Path, name: str, point: Setting) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{name}.yaml"
     path.write_text(
         f"data: {{image_size: {point.pixels}, n_folds: {point.folds}}}\n"

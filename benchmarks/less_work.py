@@ -2,7 +2,7 @@
 
 ::
 
-    python benchmarks/less_work.py DIR [--weights FILE] [--rows 3000] [--seeds 0 1] [--epochs 8]
+    python benchmarks/less_work.py DIR [--weights FILE] [--rows 3000] [--seeds 0 1] [--epochs 8] [--options NAME...]
     python benchmarks/less_work.py DIR --quick
 
 DIR is a dataset with groups, of which ``--rows`` rows are taken by group. Three folds at 48 px; every pair of runs is
@@ -72,17 +72,22 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=3000)
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1])
     parser.add_argument("--epochs", type=int, default=8)
+    parser.add_argument("--options", nargs="+", metavar="NAME", help="which; default: all")
     parser.add_argument("--quick", action="store_true", help="900 rows, one seed, three epochs of a narrow network")
     args = parser.parse_args()
     if args.quick:
         args.rows, args.seeds, args.epochs = 900, [0], 3
+    found = options(args)
+    if unknown := set(args.options or ()) - {option.name for option in found}:
+        parser.error(f"no option is called {sorted(unknown)}; there are: {', '.join(option.name for option in found)}")
     with tempfile.TemporaryDirectory() as name:
         scratch = Path(name)
         n_rows = write_subset(args.folder, scratch / "part", rows=args.rows, n_folds=N_FOLDS, seed=0)
         shown = f"{n_rows:,} rows, {N_FOLDS} folds, {args.epochs} epochs, seeds {', '.join(map(str, args.seeds))}"
         print(f"{args.folder.name}: {shown}; seconds of training, per fold\n{HEAD}", flush=True)
-        for option in options(args):
-            print(line(option, args, scratch), flush=True)
+        for option in found:
+            if args.options is None or option.name in args.options:
+                print(line(option, args, scratch), flush=True)
 
 
 def line(option: Option, args: argparse.Namespace, scratch: Path) -> str:

@@ -106,7 +106,7 @@ class EngineError(EnsembleError):
 
 
 class StorageError(EnsembleError):
-    """Something cannot be written: the disk is full or read-only, or the folder has been removed."""
+    """Something cannot be written, or read again: the disk is full, read-only or failing, or the folder is gone."""
 
     exit_code = EXIT_FAILED
 

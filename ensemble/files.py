@@ -67,8 +67,12 @@ def atomic_write(path: Path) -> Iterator[BinaryIO]:
 
 
 @contextmanager
-def storage_errors(path: Path) -> Iterator[None]:
+def storage_errors(path: Path, done: str = "written") -> Iterator[None]:
     """Turn the system's refusals into one error that names ``path``: a failed write knows no file's name.
+
+    Args:
+        path: The file.
+        done: What cannot be: ``written`` or ``read``.
 
     Raises:
         StorageError: The block raised an OSError.
@@ -77,7 +81,7 @@ def storage_errors(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise StorageError(
-            f"{path}: it cannot be written ({error.strerror or error}). What was there before is as it was. "
+            f"{path}: it cannot be {done} ({error.strerror or error}). What was there before is as it was. "
             f"{_REMEDIES.get(error.errno or 0, 'See to it')}, and give the same command again"
         ) from error
 

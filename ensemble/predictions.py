@@ -226,8 +226,9 @@ def _folds_of(table: PredictionTable) -> NDArray[np.int16]:
 
 
 def _shared_notes(tables: Sequence[PredictionTable]) -> dict[str, str]:
-    """The notes on which all tables agree."""
+    """The notes on which all tables agree, and any word of a search for settings: one fold's flatters the whole."""
     shared = dict(tables[0].notes)
     for table in tables[1:]:
         shared = {key: text for key, text in shared.items() if table.notes.get(key) == text}
-    return shared
+    searched = [table.notes["searched"] for table in tables if "searched" in table.notes]
+    return {**shared, "searched": searched[0]} if searched else shared

@@ -122,6 +122,31 @@ def prepare_member(
     return Member(recipe, dataset, folds, cache, runs, checked.paths, hardware, command, overrides)
 
 
+def refuse_other_folds(checked: Mapping[Path, Checked]) -> None:
+    """All members share the folds that the first one makes: see that no other recipe asks for different ones.
+
+    Args:
+        checked: By recipe file; at least one.
+
+    Raises:
+        FoldError: Naming each that does.
+    """
+    from ensemble.folds.wish import differences, merge_wishes
+
+    (first, makes), *others = checked.items()
+    problems = [
+        f"{path}: {problem}"
+        for path, one in others
+        for problem in differences(merge_wishes(one.whole, one.wish), makes.folds, have="have")
+    ]
+    if problems:
+        raise FoldError.gather(
+            f"nothing was started: all members share the folds that {first} asks for. Make the recipes agree, or leave "
+            "these keys out of all but the first",
+            problems,
+        )
+
+
 def one_dataset(given: Path | None, recipes: Mapping[Path, Recipe]) -> Path:
     """The folder or MedMNIST file of the dataset that several recipes are to be trained on.
 

@@ -129,7 +129,7 @@ def _run(args: argparse.Namespace, stop: StopRequest, engine: Engine) -> int:
 
 def _check_all(args: argparse.Namespace) -> dict[str, Checked]:
     """Every recipe with the dataset: all that is wrong is said at once, before anything starts."""
-    from ensemble.preparation import check_member, one_dataset, read_whole
+    from ensemble.preparation import check_member, one_dataset, read_whole, refuse_other_folds
     from ensemble.recipe import load_recipe
 
     recipes, problems, checked = {}, [], {}
@@ -148,6 +148,7 @@ def _check_all(args: argparse.Namespace) -> dict[str, Checked]:
                 problems.append(str(error))
     if problems:
         raise RecipeError.gather("nothing was started", problems)
+    refuse_other_folds(dict(zip(args.recipes, checked.values(), strict=True)))
     return checked
 
 

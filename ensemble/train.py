@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ensemble.command import run_command, share_cores
-from ensemble.errors import EXIT_BAD_INPUT, EXIT_DONE
+from ensemble.errors import EXIT_BAD_INPUT, EXIT_DONE, OutOfMemory, StorageError, Unfinished, WorkerDied
 from ensemble.processes import place, refuse_several
 from ensemble.stopping import stop_signals
 from ensemble.training.flags import build_parser
@@ -131,13 +131,25 @@ def _train_folds(
         if fold in finished:
             console.print(f"{title}  is finished; --overwrite trains it anew", markup=False)
             continue
-        with _shown(member, fold, console, args=args, team=team) as observer, pacing.stop.patiently():
+        shown = _shown(member, fold, console, args=args, team=team)
+        with shown as observer, pacing.stop.patiently(), _kept(args):
             train_fold(member, fold, observer, pacing, team)
     missing = team.from_leader(lambda: merge_member(member))
     done = f"folds still to train: {', '.join(map(str, missing))}" if missing else "all folds done"
     where = "" if missing else f", tables in {member.paths.folder}"
     console.print(f"{member.paths.name}: {done}{where}", markup=False)
     return missing
+
+
+@contextmanager
+def _kept(args: argparse.Namespace) -> Iterator[None]:
+    """The same command goes on with what it has kept, but not with --overwrite."""
+    try:
+        yield
+    except (Unfinished, OutOfMemory, StorageError, WorkerDied) as error:
+        if args.overwrite:
+            error.args = (f"{error}. With this recipe leave --overwrite out then: it would discard what was kept",)
+        raise
 
 
 @contextmanager

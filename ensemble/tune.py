@@ -229,7 +229,8 @@ def _write(args: argparse.Namespace, study: SharedStudy, folder: Path, console: 
         complete = [one for one in trials if one.state == "complete" and one.value is not None]
         if complete:
             best = max(complete, key=lambda one: (one.value or 0.0, -one.number))
-            overrides = [*args.overrides, *best.overrides]
+            origin = f"searched={{trials: {len(complete)}, fold: {args.fold}}}"
+            overrides = [*args.overrides, *best.overrides, origin]
             write_text(folder / "best.yaml", dump_recipe(load_recipe(args.recipe, overrides), overrides))
     print_best(console, trials, folder, step=_next_step(args, folder))
     return bool(complete)

@@ -32,6 +32,11 @@ class Member:
         """Whether training picked its epoch on the out-of-fold rows."""
         return self.tables["oof"].notes.get("select") == "best_on_fold"
 
+    @property
+    def searched(self) -> bool:
+        """Whether its settings were found by ``tune``, most likely on some of the out-of-fold rows."""
+        return "searched" in self.tables["oof"].notes
+
 
 def choose_members(
     runs: DatasetRuns, names: Sequence[str] = (), *, n_folds: int

@@ -86,13 +86,15 @@ class ImageCache:
 
         Raises:
             ArtefactError: The file was cut short after it was opened.
+            StorageError: The disk fails, or the file is gone.
         """
         gathered: Pixels = np.empty((len(rows), *self.images.shape[1:]), self.images.dtype)
         content, length = bytes_of(gathered), self.images.strides[0]
         read = 0
-        for place, row in enumerate(rows.tolist()):
-            into = content[place * length : (place + 1) * length]
-            read += os.preadv(self._descriptor, [into], self._first_byte + row * length)
+        with storage_errors(self.folder / IMAGES, "read"):
+            for place, row in enumerate(rows.tolist()):
+                into = content[place * length : (place + 1) * length]
+                read += os.preadv(self._descriptor, [into], self._first_byte + row * length)
         if read != len(content):
             raise ArtefactError(f"{self.folder}: the image cache was cut short while it was in use. Start again")
         return gathered

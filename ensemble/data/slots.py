@@ -81,9 +81,11 @@ class Slots:
             return
         self._locked = True
         address, size = self.memory.data_ptr(), self.memory.numel()
-        runtime = torch.cuda.cudart()  # type: ignore[no-untyped-call]
-        if int(runtime.cudaHostRegister(address, size, _PORTABLE)) == 0:
-            finalize(self, _unlock, self.memory, os.getpid())
+        with torch.cuda.device(self._gpu):  # on another one CUDA would make itself at home
+            runtime = torch.cuda.cudart()  # type: ignore[no-untyped-call]
+            refused = int(runtime.cudaHostRegister(address, size, _PORTABLE))
+        if not refused:
+            finalize(self, _unlock, self.memory, os.getpid(), self._gpu)
             return
         with suppress(RuntimeError):  # CUDA would tell the next kernel of that refusal
             torch.zeros(1, device=self._gpu)
@@ -114,10 +116,11 @@ class Slots:
         self._free.append(slot)
 
 
-def _unlock(memory: torch.Tensor, owner: int) -> None:
+def _unlock(memory: torch.Tensor, owner: int, gpu: torch.device | None) -> None:
     """The argument keeps the memory until then. A worker of another loader may have inherited all this."""
     if os.getpid() == owner:
-        torch.cuda.cudart().cudaHostUnregister(memory.data_ptr())  # type: ignore[no-untyped-call]
+        with torch.cuda.device(gpu):
+            torch.cuda.cudart().cudaHostUnregister(memory.data_ptr())  # type: ignore[no-untyped-call]
 
 
 def put(

@@ -36,6 +36,7 @@ def cautions(
     return [
         *source.warnings,
         *_epochs_picked(source),
+        *settings_searched(source),
         *_without_labels(classes),
         *_never_called(classes),
         *_holdout_without_positives(source),
@@ -85,6 +86,20 @@ def _epochs_picked(source: Source) -> Iterator[str]:
         yield (
             f"epoch picked on these rows: {_listed(names)} (training.select: best_on_fold). The out-of-fold scores "
             "of these members, and of a blend with them, are flattered; the holdout's is not"
+        )
+
+
+def settings_searched(source: Source) -> Iterator[str]:
+    """A sentence if ``tune`` chose settings, most likely on some of these rows.
+
+    Args:
+        source: Members.
+    """
+    if names := [member.name for member in source.members if member.searched]:
+        yield (
+            f"settings found by tune: {_listed(names)}. If it searched on rows of this dataset, all scores of these "
+            "members, and of a blend with them, are flattered: a little where trials were few and rows many. The "
+            "holdout's is not"
         )
 
 

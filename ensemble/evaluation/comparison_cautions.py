@@ -8,7 +8,7 @@ import numpy as np
 
 from ensemble.blending import Source, find_copies
 from ensemble.errors import first_few
-from ensemble.evaluation.cautions import FEW_POSITIVE_GROUPS
+from ensemble.evaluation.cautions import FEW_POSITIVE_GROUPS, settings_searched
 from ensemble.evaluation.rows import LabelledRows
 from ensemble.standings import MemberFacts
 
@@ -25,6 +25,7 @@ def comparison_cautions(source: Source, *, rows: LabelledRows, facts: Mapping[st
     """
     return [
         *_epochs_picked(source),
+        *settings_searched(source),
         *_unlabelled(source, rows),
         *_few_to_draw(source, rows),
         *_copies(source),

@@ -44,7 +44,8 @@ class MultilabelThresholdClassifierCV(ClassifierMixin, MetaEstimatorMixin, BaseE
     Traps:
 
     - ``in_sample_score_`` is the best of many and flatters; report ``cross_fitted_score_`` and its interval.
-    - Rows that belong together (a patient's images) must not be divided: give ``groups``.
+    - Rows that belong together (a patient's images) must not be divided: give ``groups``. A ``cv`` that divides them
+      nevertheless is refused.
     - ``cv="prefit"`` needs rows that ``estimator`` was *not* fitted on. On others the thresholds are overfitted, and so
       is the score that says that they are good.
     - What is fitted outside (a scaler, a selection of features, a resampling) has seen the held-out rows: put it into
@@ -227,7 +228,7 @@ class MultilabelThresholdClassifierCV(ClassifierMixin, MetaEstimatorMixin, BaseE
             return HeldOut(np.arange(n_rows), np.zeros(n_rows, dtype=np.int16), self._read(self.estimator, X))
         own, to_splitter = self._routed(groups, fit_params)
         given = Given(X, targets, own)
-        parts = parts_of(splitter_of(self.cv, n_rows=n_rows, seed=seed), given, to_splitter)
+        parts = parts_of(splitter_of(self.cv, n_rows=n_rows, seed=seed), given, to_splitter, groups)
         held_out = respond(self.estimator, given, parts=parts, read=self._read, n_jobs=self.n_jobs)
         self.estimator_ = given.fit(self.estimator)
         return held_out

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from numbers import Integral
@@ -118,19 +119,23 @@ class HeldOut:
     values: NDArray[np.float64]
 
 
-def parts_of(splitter: Any, given: Given, params: Mapping[str, Any]) -> list[Part]:
+def parts_of(splitter: Any, given: Given, params: Mapping[str, Any], groups: NDArray[Any] | None = None) -> list[Part]:
     """The parts by a splitter, if thresholds can be chosen on them.
 
     Args:
         splitter: As in scikit-learn.
         given: N rows.
         params: For ``split``, e.g. the groups.
+        groups: Shape (N,), what must not be divided; None: every row is independent.
 
     Raises:
-        ArrayError: There is no part, or a row is held out more than once.
+        ArrayError: There is no part, a row is held out more than once, or a group is divided.
     """
     y = given.targets.given if given.targets.classes is not None else given.targets.labels
-    parts = [(np.asarray(fitting), np.asarray(held_out)) for fitting, held_out in splitter.split(given.X, y, **params)]
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "The groups parameter is ignored")  # they are looked at below
+        found = list(splitter.split(given.X, y, **params))
+    parts = [(np.asarray(fitting), np.asarray(held_out)) for fitting, held_out in found]
     if not parts:
         raise ArrayError("cv: expected at least one split, got none")
     counts = np.unique(np.concatenate([held_out for _, held_out in parts]), return_counts=True)[1]
@@ -139,7 +144,25 @@ def parts_of(splitter: Any, given: Given, params: Mapping[str, Any]) -> list[Par
             f"cv: expected each row in at most one validation part, got {more} rows in several. Splitters that repeat "
             "(RepeatedKFold, ShuffleSplit with several splits) score a row by several models: give one that divides"
         )
+    if groups is not None:
+        _refuse_divided(parts, groups)
     return parts
+
+
+def _refuse_divided(parts: Sequence[Part], groups: NDArray[Any]) -> None:
+    """A model that was fitted on rows of a group has seen the others, too: their score would be flattered."""
+    numbers = np.unique(groups, return_inverse=True)[1]
+    elsewhere = np.concatenate([held_out for _, held_out in parts])
+    divided = set[int]()
+    for fitting, held_out in parts:
+        others = np.setdiff1d(np.concatenate([fitting, elsewhere]), held_out)
+        divided |= set(np.intersect1d(numbers[held_out], numbers[others]).tolist())
+    if n_divided := len(divided):
+        raise ArrayError(
+            f"cv: expected every group whole on one side of each split, got {n_divided} of {numbers.max() + 1} "
+            "divided: scores of their rows would be flattered. Give a number of folds, or a splitter that heeds "
+            "groups, e.g. GroupKFold"
+        )
 
 
 def respond(

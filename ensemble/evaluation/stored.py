@@ -16,13 +16,13 @@ from ensemble.errors import ArtefactError, quoted
 from ensemble.evaluation.chain import FittedChain
 from ensemble.files import read_json
 from ensemble.runs import BlendPaths
-from ensemble.thresholds import Decider, LabelRules
+from ensemble.thresholds import NONE_POSITIVE, Decider, LabelRules
 from ensemble.thresholds.decider import ExpectedF1
 from ensemble.versions import check_version
 
 BLEND_VERSION = 1
 _MOST_FOLDS = 10_000  # each has a folder, and is asked for by its number
-_HIGHEST = np.nextafter(1.0, 2.0)  # above every probability: nothing is called
+_HIGHEST = np.nextafter(1.0, 2.0)  # above every probability, as NONE_POSITIVE: nothing is called
 
 
 @dataclass(frozen=True)
@@ -165,9 +165,15 @@ def _decider(content: Mapping[str, Any], class_names: Sequence[str]) -> Decider:
 
 
 def _threshold(name: str, value: object) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= _HIGHEST:
-        raise ValueError(f"expected a threshold from 0 to 1 for {quoted(name)}, got {value!r}")
-    return float(value)
+    if (
+        isinstance(value, int | float)
+        and not isinstance(value, bool)
+        and (0 <= value <= _HIGHEST or value == NONE_POSITIVE)
+    ):
+        return float(value)
+    raise ValueError(
+        f"expected a threshold from 0 to 1, or {NONE_POSITIVE} for none, for {quoted(name)}, got {value!r}"
+    )
 
 
 def _expected(knots: Mapping[str, Any] | None, class_names: Sequence[str]) -> ExpectedF1 | None:

@@ -80,6 +80,26 @@ def _one_of(name: str, in_dataset: _T | None, wished: _T | None, problems: list[
     return None if in_dataset is None else (in_dataset, "dataset.yaml")
 
 
+def differences(stated: Stated, folds: FoldFile, *, have: str) -> list[str]:
+    """What is wanted, by whom, and is not so in ``folds``, a sentence each.
+
+    Args:
+        stated: What is wanted now.
+        folds: Those that stand, or will be made.
+        have: What to say of them: ``were made with``, or ``have``.
+    """
+    facts = [
+        ("n_folds", stated.n_folds, folds.n_folds),
+        ("fold_seed", stated.fold_seed, folds.fold_seed),
+        ("holdout", stated.holdout, not folds.holdout_in_folds),
+    ]
+    return [
+        f"{wanted[1]} says {name} {wanted[0]}, but they {have} {'none' if stands is None else stands}"
+        for name, wanted, stands in facts
+        if wanted is not None and wanted[0] != stands
+    ]
+
+
 def check_stated(stated: Stated, stored: FoldFile, *, where: Path) -> None:
     """Refuse a wish that differs from the folds that stand.
 
@@ -91,17 +111,7 @@ def check_stated(stated: Stated, stored: FoldFile, *, where: Path) -> None:
     Raises:
         FoldError: Names each difference, and how to start anew.
     """
-    facts = [
-        ("n_folds", stated.n_folds, stored.n_folds),
-        ("fold_seed", stated.fold_seed, stored.fold_seed),
-        ("holdout", stated.holdout, not stored.holdout_in_folds),
-    ]
-    problems = [
-        f"{wanted[1]} says {name} {wanted[0]}, but they were made with {'none' if stands is None else stands}"
-        for name, wanted, stands in facts
-        if wanted is not None and wanted[0] != stands
-    ]
-    if problems:
+    if problems := differences(stated, stored, have="were made with"):
         raise FoldError.gather(
             f"{where} stands and all members share it; {start_anew(where)}. The wish that differs", problems
         )

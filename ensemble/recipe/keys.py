@@ -56,7 +56,7 @@ def suggestion(path: Sequence[str | int]) -> str:
     """
     section, wanted = section_at(path[:-1]), str(path[-1])[:100]
     siblings = list(section.model_fields) if section is not None else []
-    elsewhere = {key.rsplit(".", 1)[-1]: key for key in all_keys()}
+    elsewhere = {key.rsplit(".", 1)[-1]: key for key in all_keys() if not key.startswith("searched.")}
     for known in (dict(zip(siblings, siblings, strict=True)), elsewhere):
         close = get_close_matches(wanted, known, n=1, cutoff=0.7)
         if close:

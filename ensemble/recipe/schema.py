@@ -167,6 +167,18 @@ class ScheduleSettings(Settings):
     min_lr: NonNegative = 0.0
 
 
+class Searched(Settings):
+    """Where settings come from, as ``tune`` writes it: rows that chose them flatter them a little.
+
+    Attributes:
+        trials: Complete ones of the study that was the last.
+        fold: The fold whose rows that study never saw.
+    """
+
+    trials: Count
+    fold: Annotated[int, Field(ge=0)]
+
+
 class Recipe(Settings):
     """One member, before training.
 
@@ -175,6 +187,7 @@ class Recipe(Settings):
         augment: Transforms of the training images, in this order.
         precision: Of the arithmetic; ``auto`` takes the fastest that the device computes well.
         seed: Of everything random but the folds.
+        searched: Set by ``tune``: the search that found these settings.
     """
 
     version: Annotated[
@@ -190,6 +203,7 @@ class Recipe(Settings):
     training: TrainingSettings = TrainingSettings()
     precision: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
     seed: Seed = 0
+    searched: Searched | None = None
 
     @model_validator(mode="after")
     def _rates_fit(self) -> Self:

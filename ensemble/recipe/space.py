@@ -19,10 +19,10 @@ _MOST = 2**53  # of whole numbers: beyond it Optuna's arithmetic is not exact
 _RANGE = ("low", "high", "log", "step")
 _FORM = "a list of choices, or {low: …, high: …} with log: true or step: … if you like"
 # Which rows are held out is the dataset's, and must be the same for all; which weights are kept, and by what chance, is
-# no setting that gets better. The last three change no score of a trial.
+# no setting that gets better. The last ones change no score of a trial.
 _NOT_SEARCHED = (
     *("data.path", "data.n_folds", "data.fold_seed", "data.holdout", "training.select", "seed"),
-    *("training.tta", "training.score_epochs", "training.cuda_graphs"),
+    *("training.tta", "training.score_epochs", "training.cuda_graphs", "searched"),
 )
 
 
@@ -95,7 +95,7 @@ def _parameter(key: str, value: Any) -> Parameter | str:
     path = tuple(key.split("."))
     if not is_known(path):
         return f"unknown key{suggestion(path)}"
-    if key in _NOT_SEARCHED:
+    if key in _NOT_SEARCHED or path[0] in _NOT_SEARCHED:
         return "this key is not searched: set it in the recipe"
     if isinstance(value, list):
         texts = tuple(flow_text(one) for one in value)

@@ -26,6 +26,8 @@ _LATER: Mapping[str, Any] = {
 }
 # How the arithmetic is asked for, not what it is: a fold may be gone on with either way.
 _NO_DIFFERENCE = "cuda_graphs"
+# Neither the format's version, which the first resolved recipes did not state, nor where settings came from.
+_NO_SETTING = ("version", "searched")
 _TITLE = "# A resolved recipe: every key, defaults filled in.\n"
 
 
@@ -41,7 +43,7 @@ def dump_recipe(recipe: Recipe, overrides: Sequence[str] = ()) -> str:
 
 
 def recipe_hash(recipe: Recipe) -> str:
-    """Hex SHA-256 of everything in the recipe but where the data lies, and whether a GPU replays its steps."""
+    """Hex SHA-256 of every setting but where the data lies, and whether a GPU replays its steps."""
     return _hash_of(recipe.model_dump(mode="json"))
 
 
@@ -58,8 +60,7 @@ def stored_recipe_hash(path: Path) -> str:
 
 
 def _hash_of(content: Mapping[str, Any]) -> str:
-    """Without the format's version, which the first resolved recipes did not state."""
-    stated = {key: value for key, value in content.items() if key != "version"}
+    stated = {key: value for key, value in content.items() if key not in _NO_SETTING}
     data = {**content.get("data", {}), "path": None}
     training = {
         key: value
@@ -77,7 +78,8 @@ def _note(override: str) -> str:
 def recipe_differences(a: Recipe, b: Recipe) -> list[str]:
     """What differs, ``training.epochs: 3 → 5`` each, but for what does not count in the hash either."""
     differences = _differences(a.model_dump(mode="json"), b.model_dump(mode="json"), "")
-    return [one for one in differences if not one.startswith(("data.path: ", f"training.{_NO_DIFFERENCE}: "))]
+    silent = ("data.path: ", f"training.{_NO_DIFFERENCE}: ", "searched: ", "searched.")
+    return [one for one in differences if not one.startswith(silent)]
 
 
 def _differences(before: Any, after: Any, key: str) -> list[str]:

@@ -195,9 +195,10 @@ def _likeness(likeness: Likeness) -> dict[str, Any]:
 
 
 def _origin(source: Source) -> dict[str, Any]:
-    """Which files the numbers came from."""
+    """Which files the numbers came from, and whose settings ``tune`` found."""
     return {
         "dataset": source.name,
+        "searched": [member.name for member in source.members if member.searched],
         **source.origin,
         "member_tables_sha256": {member.name: dict(member.sha256) for member in source.members},
     }

@@ -87,6 +87,7 @@ def _tried(result: BlendResult) -> Markup:
     return render(
         "blend_tried.html.j2",
         combination_reason=words.combination_reason(result),
+        choice_is_paid_for=words.CHOICE_IS_PAID_FOR,
         combinations=tables.combination_table(result) if choice.tried else None,
         threshold_reason=words.threshold_reason(choice),
         rules=tables.rule_table(result),
@@ -106,6 +107,7 @@ def _thresholds(result: BlendResult, curves: Sequence[ClassCurve]) -> Markup:
         slack=curves[0].slack if curves else 0,
         label_rules=bool(words.label_rules(result.choice)),
         units=words.units(result.rows),
+        of_final_weights=words.OF_FINAL_WEIGHTS,
     )
 
 

@@ -23,10 +23,12 @@ def score_table(result: BlendResult) -> HtmlTable:
     )
     rows = [[f"cross-fitted{mark}", told, score(scores.cross_fitted), _span(scores.cross_fitted_ci95)]]
     if scores.test_interval95 is not None:
-        told = "Where the submission's score will fall: adds the luck of which rows these are."
+        flag = result.choice.test_thresholds_by
+        whose = "the submission's score will" if flag is None else f"its score would, without {flag},"
+        told = f"Where {whose} fall: adds the luck of which rows these are."
         rows.append([f"on your {result.rows.n_test:,} test rows", told, "", _span(scores.test_interval95)])
     rows.append([f"in sample{mark}", f"Optimistic: {words.gap(scores)}.", score(scores.in_sample), ""])
-    rows.append([f"at 0.5{mark}", "The same blend, nothing chosen but its weights.", score(scores.at_half), ""])
+    rows.append([f"at 0.5{mark}", f"The same blend, {words.at_half(result)}.", score(scores.at_half), ""])
     if scores.holdout is not None:
         told = "Other rows, read by no training or tuning; decided once, by the final thresholds."
         rows.append(["holdout", told, score(scores.holdout), ""])
@@ -131,6 +133,8 @@ def member_table(result: BlendResult) -> HtmlTable:
     ]
     rows.append([f"blend{words.mark(result)}", "1.000", *_in_order(result.scores)])
     note = f"Members' own thresholds: {result.choice.member_rule_title}."
+    if holdout:
+        note = f"{note} {words.HOLDOUT_IS_NO_CHOOSER}"
     header = ["member", "weight", "cross-fitted", "in sample", "at 0.5", *holdout]
     return HtmlTable(header, rows, note=note, strong=[len(result.members)])
 

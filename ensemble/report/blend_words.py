@@ -26,6 +26,12 @@ FEW_TEST_ROWS = (
     "the interval of the test rows lies below the cross-fitted score: on so few rows some classes may have no "
     "positive, and their F1 then counts as 0."
 )
+OF_FINAL_WEIGHTS = "AUROC and average precision: of the blend with its final weights, on the rows that chose them."
+HOLDOUT_IS_NO_CHOOSER = "The holdout's scores are for a look, not for a choice: whoever picks by them flatters them."
+CHOICE_IS_PAID_FOR = (
+    "Each has thresholds of its own. The choice is made anew in every fold, and the score above pays for it: it may be "
+    "lower than what stands here."
+)
 BY_IMAGE = (
     "Every image is decided on its own: it gets the labels with the highest expected F1. Thresholds are shown for "
     "orientation only."
@@ -39,6 +45,12 @@ def one_model_or_k(rows: Rows) -> str | None:
     return ONE_MODEL_OR_K.format(n_folds=rows.n_folds) if rows.scored_by_fold_models else ONE_MODEL_OR_SEVERAL
 
 
+def other_thresholds(choice: Choice) -> str | None:
+    """Why no score or interval is of the submission; None where they are."""
+    flag = choice.test_thresholds_by
+    return None if flag is None else f"no score or interval here is of the test rows' own thresholds ({flag})."
+
+
 def few_test_rows(result: BlendResult) -> str | None:
     """Why the test rows' interval may not hold the cross-fitted score; None where it does."""
     interval = result.scores.test_interval95
@@ -48,7 +60,8 @@ def few_test_rows(result: BlendResult) -> str | None:
 
 def score_notes(result: BlendResult) -> list[str]:
     """What to know when scores and intervals are compared."""
-    return [said for said in (one_model_or_k(result.rows), few_test_rows(result)) if said is not None]
+    found = (other_thresholds(result.choice), one_model_or_k(result.rows), few_test_rows(result))
+    return [said for said in found if said is not None]
 
 
 def counts(rows: Rows) -> str:
@@ -83,13 +96,21 @@ def gap(scores: Scores) -> str:
     return f"chosen on the scored rows: {score(difference)} too good"
 
 
+def at_half(result: BlendResult) -> str:
+    """What was chosen for the score with all thresholds at 0.5."""
+    is_fixed = len(result.members) == 1 or result.choice.asked_combine in ("mean", "mean_logits", "mean_ranks")
+    return "nothing chosen" if is_fixed else "nothing chosen but weights"
+
+
 def intervals(result: BlendResult) -> Iterator[tuple[str, str]]:
     """The headline's intervals and what each is of."""
     scores, rows = result.scores, result.rows
     if scores.cross_fitted_ci95 is not None:
         yield _span(scores.cross_fitted_ci95), "this blend on all patients like these"
     if scores.test_interval95 is not None:
-        yield _span(scores.test_interval95), f"the submission on your {rows.n_test:,} test rows"
+        flag = result.choice.test_thresholds_by
+        whose = "the submission on your" if flag is None else f"without {flag}, on your"
+        yield _span(scores.test_interval95), f"{whose} {rows.n_test:,} test rows"
 
 
 def _span(ends: tuple[float, float]) -> str:

@@ -86,6 +86,8 @@ def _ranking_notes(comparison: Comparison) -> Iterator[str]:
         yield f"Cannot be told apart from the best, {best.name}: {', '.join(level)}."
     elif others:
         yield f"{best.name} is better than each other member: no paired interval holds 0."
+    if len(others) > 1:
+        yield f"Each interval is of 95 %, and none allows for {best.name} being the best of {len(others) + 1}."
     if comparison.blend_gain is not None:
         verdict = _verdict(comparison.blend_gain, better="better", worse="worse", open_=CANNOT_TELL)
         gain = f"{signed(comparison.blend_gain.point)} ({signed_span(comparison.blend_gain)})"

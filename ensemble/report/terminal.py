@@ -68,7 +68,7 @@ def _scores(result: BlendResult) -> RenderableType:
     headline = (Text(title, style="bold"), Text(score(scores.cross_fitted), style="bold green"), believe)
     others: list[tuple[str, str, str]] = [
         (f"in sample{mark}", score(scores.in_sample), words.gap(scores)),
-        (f"at 0.5{mark}", score(scores.at_half), "nothing chosen"),
+        (f"at 0.5{mark}", score(scores.at_half), words.at_half(result)),
     ]
     if scores.holdout is not None:
         others.append(("holdout", score(scores.holdout), "other rows, read by no training or tuning"))

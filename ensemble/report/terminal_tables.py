@@ -29,6 +29,8 @@ def members(result: BlendResult) -> RenderableType:
         table.add_row(name, f"{member.weight:.3f}", *_in_order(member.scores))
     table.add_row(f"blend{words.mark(result)}", f"{1:.3f}", *_in_order(result.scores), style="bold")
     notes = [f"Members' own thresholds: {result.choice.member_rule_title}."]
+    if result.scores.holdout is not None:
+        notes.append(words.HOLDOUT_IS_NO_CHOOSER)
     if result.class_weights is not None:
         notes.append("Weights are means over classes, which have their own: see report.html.")
     return Group(table, *(Text(note, style="dim") for note in notes))
@@ -62,7 +64,7 @@ def combinations(result: BlendResult) -> RenderableType | None:
         gained = [signed(tried.gain), score(tried.standard_error)] if number else ["", ""]
         cells = [score(tried.cross_fitted), *gained, f"{tried.seconds:.3f}", _USED if tried.chosen else ""]
         table.add_row(Text(tried.title), *cells, style="bold" if tried.chosen else "")
-    return Group(table, reason)
+    return Group(table, reason, Text(words.CHOICE_IS_PAID_FOR, style="dim"))
 
 
 def threshold_rules(result: BlendResult) -> RenderableType:
@@ -87,7 +89,7 @@ def class_scores(result: BlendResult) -> RenderableType:
     for row in result.classes:
         cells = [short_span(row.f1_ci95), score(row.in_sample_f1), score(row.auroc), score(row.average_precision)]
         table.add_row(Text(row.name), Text(score(row.f1), style="bold"), *cells)
-    return table
+    return Group(table, Text(words.OF_FINAL_WEIGHTS, style="dim"))
 
 
 def class_counts(result: BlendResult) -> RenderableType:

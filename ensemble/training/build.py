@@ -18,7 +18,7 @@ from ensemble.training.notices import collected_warnings
 from ensemble.training.optim import build_ema, build_optimizer, build_schedule, updates_in_epoch
 from ensemble.training.pixels import Pixels
 from ensemble.training.sharing import leaves_weights_out, share_statistics
-from ensemble.training.sizes import ImageSize, size_multiple, sizes_of_epochs
+from ensemble.training.sizes import ImageSize, planned_sizes
 from ensemble.training.team import ALONE, Team
 
 
@@ -42,10 +42,7 @@ def build_settings(
 
 def _sizes(recipe: Recipe, model: nn.Module) -> tuple[ImageSize, ...]:
     settings = recipe.training
-    if not settings.progressive:
-        return ()
-    multiple = size_multiple(model)
-    return sizes_of_epochs(settings.progressive, recipe.data.image_size, epochs=settings.epochs, multiple=multiple)
+    return planned_sizes(settings, recipe.data.image_size, model) if settings.progressive else ()
 
 
 def build_state(

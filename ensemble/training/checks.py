@@ -22,7 +22,7 @@ from ensemble.training.inner import count_units, plan_parts
 from ensemble.training.losses import build_loss, loss_problems
 from ensemble.training.network import build_network, network_settings
 from ensemble.training.optim import build_optimizer
-from ensemble.training.sizes import size_multiple, size_problems, sizes_of_epochs
+from ensemble.training.sizes import planned_sizes, size_problems
 
 # Rows that a loss is tried on.
 _TRIED_ROWS = 64
@@ -70,8 +70,7 @@ def _check_training(recipe: Recipe, n_classes: int) -> list[str]:
         return []
     with torch.random.fork_rng(devices=[]):
         model = build_network(recipe, n_classes, blank=True)
-    multiple = size_multiple(model)
-    sizes = sizes_of_epochs(training.progressive, image_size, epochs=training.epochs, multiple=multiple)
+    sizes = planned_sizes(training, image_size, model)
     problems = size_problems(model, recipe.model.name, set(sizes) - {image_size})
     try:
         freeze_backbone(model, training.freeze_backbone_epochs)
@@ -126,7 +125,7 @@ def check_folds(recipe: Recipe, folds: FoldFile, wanted: Iterable[int], *, n_cla
         with torch.random.fork_rng(devices=[]):
             model = build_network(recipe, n_classes, blank=True)
         try:
-            check_lone_image(model, recipe.data.image_size, torch.device("cpu"))
+            check_lone_image(model, recipe, _CPU)
         except RecipeError as error:
             problems.append(str(error))
     if problems:
@@ -186,19 +185,20 @@ def _check_optimizer(recipe: Recipe) -> list[str]:
     return []
 
 
-def check_lone_image(model: nn.Module, image_size: tuple[int, int], device: torch.device) -> None:
+def check_lone_image(model: nn.Module, recipe: Recipe, device: torch.device) -> None:
     """Try to train on a batch of a single image, which batch normalisation may not be able to do.
 
     Args:
         model: Stays as it is: a copy is tried.
-        image_size: Height and width.
+        recipe: Says how small images are.
         device: Where the network is.
 
     Raises:
         RecipeError: It cannot be done.
     """
+    smallest = planned_sizes(recipe.training, recipe.data.image_size, model)[0]
     try:
-        copy.deepcopy(model).train()(torch.zeros((1, 1, *image_size), device=device))
+        copy.deepcopy(model).train()(torch.zeros((1, 1, *smallest), device=device))
     except ValueError as error:
         raise RecipeError(
             f"training: a batch would hold a single image, and the network cannot train on one ({error}). "

@@ -79,9 +79,9 @@ class StepSettings:
         """The same, for the size of the images of ``epoch``, from 0."""
         return replace(self, pixels=replace(self.pixels, size=self.sizes[epoch])) if self.sizes else self
 
-    def is_other_size(self, epoch: int) -> bool:
-        """Whether the images of ``epoch``, from 0, have another size than those of the one before."""
-        return epoch > 0 and bool(self.sizes) and self.sizes[epoch] != self.sizes[epoch - 1]
+    def size_begins(self, epoch: int) -> int:
+        """The first epoch, from 0, of those up to ``epoch`` whose images have its size."""
+        return self.sizes.index(self.sizes[epoch]) if self.sizes else 0
 
     def is_full_size(self, epoch: int) -> bool:
         """Whether the images of ``epoch``, from 0, have the size of those that are predicted."""
@@ -114,8 +114,8 @@ def train_one_epoch(
         TrainingDiverged: The loss stopped being finite.
     """
     state.backbone.prepare(state.model, epoch)
-    if start.batches == 0 and state.ema is not None and settings.is_other_size(epoch):
-        state.ema.set(state.model)  # weights that were fit for smaller images spoil an average
+    # Weights that were fit for smaller images spoil an average: with each size it begins with the first update's.
+    averaged_from = settings.size_begins(epoch) * updates_in_epoch(len(loader), settings.accumulation_steps)
     settings = settings.of_epoch(epoch)
     meter = LossMeter(settings.pixels.device, start)
     started = time.perf_counter()
@@ -135,7 +135,7 @@ def train_one_epoch(
         meter.add(loss.detach(), done, len(batch.positions))
         done += 1
         if is_end:
-            _update(state, settings.clip_norm)
+            _update(state, settings.clip_norm, averaged_from)
         if done % _CHECK_EVERY_BATCHES == 0:
             position()
         hooks.on_batch(len(batch.positions), meter.mean)
@@ -163,7 +163,7 @@ def _forward_loss(state: TrainingState, batch: Batch, settings: StepSettings, sh
     return loss
 
 
-def _update(state: TrainingState, clip_norm: float | None) -> None:
+def _update(state: TrainingState, clip_norm: float | None, averaged_from: int) -> None:
     if clip_norm is not None:
         state.scaler.unscale_(state.optimizer)
         dispatch_clip_grad(state.model.parameters(), clip_norm, mode="norm")
@@ -172,7 +172,7 @@ def _update(state: TrainingState, clip_norm: float | None) -> None:
     state.optimizer.zero_grad(set_to_none=True)
     state.updates += 1
     if state.ema is not None:
-        state.ema.update(state.model, step=state.updates)
+        state.ema.update(state.model, step=state.updates - averaged_from)
 
 
 def _refuse_divergence(meter: LossMeter, state: TrainingState, loader: BatchLoader, *, epoch: int, steps: int) -> None:

@@ -84,6 +84,7 @@ def _fit(fold: Fold, notices: list[str]) -> FoldOutcome:
     job.lock.check()
     if job.team.leads:
         write_weights(job.paths.weights, fold.state.final_model())
+    fold.state.backbone.prepare(fold.state.model, recipe.training.epochs)  # what stood still to the end counts, too
     cost = {"checkpoints_written": fold.checkpoint.written, "checkpoint_seconds": round(fold.checkpoint.seconds, 3)}
     return FoldOutcome(logits, chosen_epoch, fold.history.rows, start, cost, describe_model(fold.state.model))
 
@@ -104,7 +105,7 @@ def _set_up(recipe: Recipe, data: FoldData, job: FoldJob, *, observer: Observer)
     n_classes = data.training.labels.shape[1]
     state, notices = build_state(recipe, hardware, n_classes=n_classes, n_batches=len(loader), team=team)
     if min(len(data.training), recipe.training.batch_size) == 1:
-        check_lone_image(state.model, recipe.data.image_size, hardware.device)
+        check_lone_image(state.model, recipe, hardware.device)
     settings = build_settings(recipe, data.training, hardware, state.model, team)
     writer = CheckpointWriter(job.paths.checkpoint, job.facts, hardware.facts(), job.pacing.checkpoint_seconds)
     fold = Fold(recipe, data, job, observer, state, settings, loader, writer)

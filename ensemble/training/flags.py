@@ -14,7 +14,8 @@ _EXAMPLES = """examples:
   python -m ensemble.train --list
   python -m ensemble.train --copy vgg14
 
-The same command again goes on where it stopped, and skips what is finished.
+The same command again, without --overwrite, goes on where it stopped,
+and skips what is finished.
 Ctrl-C, SIGTERM and --time-limit save before they stop."""
 
 

@@ -14,7 +14,7 @@ import torch
 from torch import nn
 
 from ensemble.files import write_text
-from ensemble.recipe import TrainingSettings
+from ensemble.recipe import Recipe, TrainingSettings
 
 
 @dataclass(frozen=True)
@@ -70,6 +70,12 @@ def selection(training: TrainingSettings) -> str:
     if training.select == "last" and training.early_stopping is not None:
         return "lowest_inner_loss"
     return training.select
+
+
+def flattering(recipe: Recipe) -> dict[str, str]:
+    """What flatters out-of-fold scores, as notes of a table: how the epoch was chosen, and a search for settings."""
+    notes = {"select": selection(recipe.training)}
+    return notes if recipe.searched is None else {**notes, "searched": "by tune"}
 
 
 @dataclass(eq=False)

@@ -87,10 +87,12 @@ def inner_slice(
     n_units, unit = count_units(groups, training)
     parts = plan_parts(fraction, n_units, unit=unit, where="outside the fold")
     owners = stratified_group_folds(labels[training], kept, n_folds=parts.total, seed=seed)
-    # Groups of unequal sizes make unequal parts: of all runs of neighbours, the one that comes nearest.
+    # Groups of unequal sizes make unequal parts: of all runs of neighbours, the one that comes nearest, if it can be
+    # watched: where labels are few, some have none.
     slices = [(owners - first) % parts.total < parts.watched for first in range(parts.total)]
     inner = np.zeros(len(training), dtype=bool)
-    inner[training] = min(slices, key=lambda one: abs(float(one.mean()) - fraction))
+    labelled = (~np.isnan(labels[training])).sum(axis=1) > 0
+    inner[training] = min(slices, key=lambda one: (not labelled[one].any(), abs(float(one.mean()) - fraction)))
     return inner
 
 

@@ -21,7 +21,7 @@ from ensemble.runs import DatasetRuns, MemberPaths
 from ensemble.seeds import derive_seed
 from ensemble.training.attempt import attempt_fold
 from ensemble.training.checkpoint import PIXELS, ROWS, read_checkpoint
-from ensemble.training.history import selection
+from ensemble.training.history import flattering, selection
 from ensemble.training.job import FoldData, FoldJob, FoldOutcome, Hardware, Observer, Pacing
 from ensemble.training.provenance import describe_run
 from ensemble.training.rows import fold_data
@@ -199,7 +199,7 @@ def _notes(member: Member) -> dict[str, str]:
         "member": member.paths.name,
         "folds_sha256": member.folds.sha256,
         "n_folds": str(member.folds.n_folds),
-        "select": selection(member.recipe.training),
+        **flattering(member.recipe),
     }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -117,7 +118,7 @@ def choose_device(wanted: str) -> torch.device:
         )
     kind, _, number = wanted.partition(":")
     available = {"cpu": 1, "cuda": torch.cuda.device_count(), "mps": int(torch.backends.mps.is_available())}
-    if kind not in available or (number and not number.isdigit()):
+    if not re.fullmatch(r"(cpu|cuda|mps)(:(0|[1-9][0-9]{0,3}))?", wanted):
         raise RecipeError(f"--device {wanted}: expected auto, cpu, cuda, cuda:0, cuda:1, … or mps")
     if int(number or 0) >= available[kind]:
         raise RecipeError(

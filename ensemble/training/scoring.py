@@ -96,5 +96,7 @@ def _stoppable(fold: Fold, epoch: int) -> Callable[[int], None]:
 
 def _loss_of(fold: Fold, rows: ImageRows, logits: NDArray[np.float32]) -> float:
     device = fold.device
+    if np.isnan(rows.labels).all():
+        return math.nan  # losses of such rows are 0
     with torch.inference_mode():
         return float(fold.settings.loss(torch.from_numpy(logits).to(device), torch.from_numpy(rows.labels).to(device)))

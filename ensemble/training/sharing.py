@@ -61,7 +61,7 @@ def check_sharing(recipe: Recipe, hardware: Hardware, *, n_classes: int, title: 
 def _lone_problem(recipe: Recipe, n_classes: int, processes: int) -> list[str]:
     model = build_network(recipe, n_classes, blank=True)
     try:
-        check_lone_image(model, recipe.data.image_size, torch.device("cpu"))
+        check_lone_image(model, recipe, torch.device("cpu"))
     except RecipeError:
         said = (
             f"training.batch_size is {recipe.training.batch_size}, so that some of {processes} processes have a single "

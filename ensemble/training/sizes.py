@@ -10,7 +10,7 @@ from torch import nn
 
 from ensemble.errors import EnsembleError
 from ensemble.memory import lack_of_memory
-from ensemble.recipe import SmallImages
+from ensemble.recipe import SmallImages, TrainingSettings
 
 ImageSize = tuple[int, int]
 
@@ -39,6 +39,12 @@ def sizes_of_epochs(
         sizes[begin:end] = [(height, width)] * max(0, end - begin)
         begin = max(begin, end)
     return tuple(sizes)
+
+
+def planned_sizes(training: TrainingSettings, image_size: ImageSize, model: nn.Module) -> tuple[ImageSize, ...]:
+    """``sizes_of_epochs`` of a network: never smaller than the one before, so the first is the smallest."""
+    multiple = size_multiple(model)
+    return sizes_of_epochs(training.progressive, image_size, epochs=training.epochs, multiple=multiple)
 
 
 def _rounded(side: int, share: float, multiple: int) -> int:

@@ -18,6 +18,7 @@ from ensemble.errors import ArtefactError, DataError
 from ensemble.evaluation.stored import read_blend
 from ensemble.files import read_json, write_json
 from ensemble.predictions import read_predictions
+from ensemble.thresholds import NONE_POSITIVE
 
 RECIPE = """data:      {{image_size: {size}, n_folds: 2}}
 model:     {{name: cnn2}}
@@ -211,6 +212,19 @@ def test_a_blend_is_found_from_within_its_folder(
     assert "predicted 1 of 1 images" in capsys.readouterr().out
 
 
+def test_a_class_that_the_blend_never_calls_is_never_called(world: Path, tmp_path: Path) -> None:
+    shutil.copytree(world / "runs", tmp_path / "runs")
+    summary = blend_folder(tmp_path, "plain") / "blend.json"
+    content = json.loads(summary.read_text())
+    head, *expected = rows_of(world / "plain.csv")
+    place = next(place for place in range(1, len(head)) if "1" in {row[place] for row in expected})
+    content["thresholds"][head[place]] = NONE_POSITIVE  # as where no training row is positive
+    write_json(summary, content)
+    assert run(tmp_path, world / "phantoms" / "sample_submission.csv", tmp_path / "out.csv") == 0
+    changed = [[*row[:place], "0", *row[place + 1 :]] for row in expected]
+    assert rows_of(tmp_path / "out.csv") == [head, *changed]
+
+
 def test_blends_that_cannot_predict_are_refused(world: Path, tmp_path: Path) -> None:
     images = world / "phantoms" / "images"
     with pytest.raises(ArtefactError, match=r"expected the folder of a blend with a blend\.json"):
@@ -222,7 +236,8 @@ def test_blends_that_cannot_predict_are_refused(world: Path, tmp_path: Path) -> 
     for wrong in (-5, 1.5, True, None, "0.5"):
         name, *_ = foreign["thresholds"]
         write_json(tmp_path / "blend.json", {**foreign, "thresholds": {**foreign["thresholds"], name: wrong}})
-        with pytest.raises(ArtefactError, match=rf"expected a threshold from 0 to 1 for '{name}', got"):
+        said = rf"expected a threshold from 0 to 1, or 2\.0 for none, for '{name}', got"
+        with pytest.raises(ArtefactError, match=said):
             predict.main([str(images), "--blend", str(tmp_path)])
     for wrong in (10**9, 1, 2.0, True, "2", None):
         write_json(tmp_path / "blend.json", {**foreign, "rows": {**foreign["rows"], "n_folds": wrong}})

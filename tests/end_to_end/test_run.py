@@ -50,6 +50,10 @@ def test_everything_that_is_wrong_is_said_before_anything_starts(job: Path) -> N
         run_job(job, recipes=("one", "worse"))
     with pytest.raises(RecipeError, match="cnn22"):
         run_job(job, recipes=("one", "bad"))
+    (job / "other.yaml").write_text(RECIPE.replace("n_folds: 2", "n_folds: 3"))
+    said = r"nothing was started: .*one\.yaml[\s\S]*other\.yaml: .*n_folds 3, but they have 2"
+    with pytest.raises(FoldError, match=said):
+        run_job(job, recipes=("one", "other"))
     with pytest.raises(FoldError, match=r"--fold 2: expected 0 to 1"):
         run_job(job, "--fold", "2")
     with pytest.raises(SystemExit, match=str(EXIT_BAD_INPUT)):

@@ -120,6 +120,14 @@ def test_sigterm_saves_and_stops(
     assert_same_end(tmp_path, dataset, undisturbed)
 
 
+def test_a_stopped_overwrite_says_that_it_must_not_be_repeated(
+    dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    at_batch(monkeypatch, 2, lambda: os.kill(os.getpid(), signal.SIGTERM))
+    assert run_command(lambda _argv: run_train(tmp_path, dataset, "--overwrite")) == 75
+    assert "goes on from there. With this recipe leave --overwrite out then: it" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("split", ["holdout", "test"])
 def test_sigterm_while_rows_are_predicted(
     split: str, undisturbed: Path, dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -77,6 +77,8 @@ def test_the_best_recipe_comes_out_and_the_held_out_fold_was_never_seen(
     best = max(trials, key=lambda one: float(one["macro_average_precision"]))
     recipe = load_recipe(folder / "best.yaml")
     assert recipe.optimizer.lr == float(best["optimizer.lr"])
+    assert recipe.searched is not None
+    assert (recipe.searched.trials, recipe.searched.fold) == (2, 1)
     assert not list(folder.glob("trial_*"))
     shown = capsys.readouterr().out
     assert "fold 1, whose rows are never seen" in shown

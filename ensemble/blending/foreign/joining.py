@@ -95,10 +95,11 @@ def _read(name: str, table: OpenTable, wanted: Wanted, *, options: TableOptions,
         notes.warnings += numbers.oddities(name, wanted.labels[present])
         if table.scale is None and options.scale is None:
             notes.assumed.append(name)
-        if table.scale is None and numbers.look_like_probabilities():
-            notes.warnings.append(
-                f"{name!r}: taken as logits (--scale), but all its numbers lie in [0, 1], as probabilities do"
-            )
+    if table.scale is None and numbers.look_like_probabilities():
+        rows = "" if wanted.labels is not None else " of the test rows"
+        notes.warnings.append(
+            f"{name!r}: taken as logits (--scale), but all its numbers{rows} lie in [0, 1], as probabilities do"
+        )
     return match, numbers
 
 

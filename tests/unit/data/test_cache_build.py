@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import signal
@@ -20,7 +21,7 @@ from ensemble.data.cache import build_cache, open_cache
 from ensemble.data.cache_blocks import layout_of
 from ensemble.data.cache_check import check_pixels
 from ensemble.data.decode import ImageSource
-from ensemble.errors import ArtefactError, DataError
+from ensemble.errors import ArtefactError, DataError, StorageError
 from ensemble.files import sha256_of_file
 
 N, SIZE = 50, (2, 2)
@@ -185,6 +186,17 @@ def test_gathered_images_are_those_of_the_map(root):
     os.truncate(cache.folder / "images.npy", 140)
     with pytest.raises(ArtefactError, match="cut short while it was in use"):
         cache.gather(rows)
+
+
+def test_a_disk_that_fails_is_an_error_that_names_the_file(root, monkeypatch):
+    cache = build(root)
+
+    def fails(*_args):
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr(os, "preadv", fails)
+    with pytest.raises(StorageError, match=r"images\.npy: it cannot be read \(Input/output error\)"):
+        cache.gather(np.array([0]))
 
 
 _BUILD = """

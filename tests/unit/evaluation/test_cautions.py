@@ -68,6 +68,14 @@ def test_nothing_to_warn_of() -> None:
     assert warnings_of(source(half())) == []
 
 
+def test_members_that_flatter_are_named() -> None:
+    plain = source(half())
+    member = plain.members[0]
+    marked = replace(member.tables["oof"], notes={**member.tables["oof"].notes, "searched": "9 trials"})
+    found = warnings_of(replace(plain, members=(replace(member, tables={"oof": marked}),)))
+    assert [one[:30] for one in found] == ["settings found by tune: 'm'. I"]
+
+
 def test_classes_without_labels_or_positives_are_named() -> None:
     found = warnings_of(source(half(np.full(N, math.nan), np.zeros(N))))
     assert found[0].startswith("no row is labelled for 'b': left out of every mean")

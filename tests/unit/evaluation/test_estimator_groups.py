@@ -11,8 +11,9 @@ from sklearn import config_context
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.datasets import make_multilabel_classification
 from sklearn.ensemble import RandomForestClassifier
-from sklearn.model_selection import GridSearchCV, GroupKFold
+from sklearn.model_selection import GridSearchCV, GroupKFold, KFold, PredefinedSplit
 
+from ensemble.arrays import ArrayError
 from ensemble.evaluation import MultilabelThresholdClassifierCV
 from ensemble.evaluation.held_out import EvenFolds
 
@@ -64,6 +65,23 @@ def test_no_group_is_divided_and_weights_go_with_their_rows(spied: Any, cv: Any,
         assert not {GROUPS[row] for row in fitted_on} & {GROUPS[row] for row in asked}
     assert len(Spy.seen) == 5
     assert Spy.seen[4][0] == set(range(len(X)))
+
+
+HALVES = np.arange(len(X)) >= len(X) // 2 + 2  # cuts through one patient
+
+
+@pytest.mark.parametrize(
+    ("cv", "n_divided"),
+    [
+        (KFold(40, shuffle=True, random_state=0), 32),
+        (PredefinedSplit(np.where(HALVES, 0, -1)), 1),
+        ([(np.arange(100), np.arange(100, 132)), (np.arange(100), np.arange(132, 160))], 1),
+    ],
+    ids=["shuffled", "fitted on", "held out twice"],
+)
+def test_splits_that_divide_a_group_are_refused(cv: Any, n_divided: int) -> None:
+    with pytest.raises(ArrayError, match=rf"whole on one side of each split, got {n_divided} of 32 divided"):
+        tuned(cv=cv).fit(X, Y, groups=GROUPS)
 
 
 def test_groups_widen_the_interval() -> None:

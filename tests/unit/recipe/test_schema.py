@@ -1,11 +1,14 @@
+import re
 from pathlib import Path
 
 import pytest
 from pydantic import ValidationError
 
-from ensemble.recipe import DataSettings, LossSettings, ModelSettings, Recipe, TransformSettings
+from ensemble.errors import RecipeError
+from ensemble.recipe import DataSettings, LossSettings, ModelSettings, Recipe, TransformSettings, load_recipe
 from ensemble.recipe.keys import all_keys, is_known, section_at, suggestion
 from ensemble.recipe.training import EarlyStopping
+from ensemble.yaml_text import load_yaml
 
 
 def test_only_the_models_name_has_no_default():
@@ -16,6 +19,19 @@ def test_only_the_models_name_has_no_default():
     assert recipe.training.select == "last"
     with pytest.raises(ValidationError, match="name"):
         ModelSettings()
+
+
+def test_the_page_on_recipes_lists_every_key_with_its_default(tmp_path):
+    page = (Path(__file__).parents[3] / "docs" / "recipes.md").read_text(encoding="utf-8")
+    block = re.search(r"## Every key and its default\s+```yaml\n(.*?)```", page, re.DOTALL)[1]
+    (tmp_path / "all.yaml").write_text(block, encoding="utf-8")
+    assert load_recipe(tmp_path / "all.yaml") == Recipe(model=ModelSettings(name="resnet18"))
+    listed = load_yaml(tmp_path / "all.yaml", error=RecipeError).data
+    whole = Recipe(model=ModelSettings(name="resnet18")).model_dump(mode="json")
+    assert listed.keys() == whole.keys()
+    for section, keys in whole.items():
+        if isinstance(keys, dict):
+            assert listed[section].keys() == keys.keys()
 
 
 def test_it_is_frozen():

@@ -58,6 +58,7 @@ def test_ranges_and_choices(tmp_path: Path) -> None:
         ("optimizer.lr: {low: 0.1, high: .inf}", "high: expected a number"),
         ("data.n_folds: [2, 3]", "this key is not searched"),
         ("training.tta: [null, hflip]", "this key is not searched"),
+        ("searched.fold: [0, 1]", "this key is not searched"),
         ("{}", "got none"),
     ],
 )

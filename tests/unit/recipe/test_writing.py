@@ -51,6 +51,14 @@ def test_a_fold_may_be_gone_on_with_and_without_recordings(path):
     assert recipe_differences(recorded, plain) == []
 
 
+def test_where_settings_came_from_is_no_difference(path):
+    plain, found = load_recipe(path), load_recipe(path, ["searched={trials: 40, fold: 0}"])
+    assert recipe_hash(found) == recipe_hash(plain)
+    assert recipe_differences(found, plain) == recipe_differences(plain, found) == []
+    other = load_recipe(path, ["searched={trials: 20, fold: 0}"])
+    assert recipe_differences(found, other) == []
+
+
 def test_keys_that_came_later_count_in_the_hash_only_where_they_are_set(path):
     # As the release before them computed it.
     assert recipe_hash(load_recipe(path)) == "8948b494a50c9d4ede709f80aa4a23a58bdb9162ed54e4c7bd665ce565444b08"

@@ -118,6 +118,7 @@ Macro-F1
    blend (mean of 3) *        0.9100  0.9000 – 0.9200
 * epoch picked on these rows (second): flattered
 Cannot be told apart from the best, first: second.
+Each interval is of 95 %, and none allows for first being the best of 3.
 The blend less the best member: +0.0100 (+0.0010 … +0.0200): better.
 
 Other scores

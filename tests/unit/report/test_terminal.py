@@ -103,6 +103,15 @@ def shown(blend: BlendResult, width: int = 80, curves: tuple[ClassCurve, ...] = 
     return stream.getvalue()
 
 
+def test_thresholds_of_the_test_rows_alone_are_said_to_be_scored_nowhere() -> None:
+    by = Choice(thresholds="exact", combine="convex", combine_title="convex", test_thresholds_by="--match-test-rate")
+    text = " ".join(shown(result(choice=by)).split())
+    assert "0.7654 – 0.8555 without --match-test-rate, on your 5,000 test rows" in text
+    assert "no score or interval here is of the test rows' own thresholds (--match-test-rate)." in text
+    assert "the submission on your 5,000 test rows" in shown(result())
+    assert "test rows' own thresholds" not in shown(result())
+
+
 def test_a_pipe_gets_no_padding() -> None:
     lines = shown(result()).splitlines()
     assert len(lines) > 20

@@ -10,23 +10,33 @@ from torch import nn
 from ensemble.errors import RecipeError
 from ensemble.folds import FoldFile
 from ensemble.recipe import DataSettings, LossSettings, ModelSettings, Recipe
-from ensemble.recipe.training import EarlyStopping, TrainingSettings
+from ensemble.recipe.training import EarlyStopping, SmallImages, TrainingSettings
 from ensemble.training.checks import check_folds, check_lone_image, check_recipe, fetch_weights
 from ensemble.training.notices import collected_warnings
 
 CPU = torch.device("cpu")
+SMALL = Recipe(model=ModelSettings(name="cnn2"), data=DataSettings(image_size=(8, 8)))
 
 
 def test_a_lone_image_is_refused_where_batch_normalisation_cannot_use_it() -> None:
     pooled = nn.Sequential(nn.Conv2d(1, 2, 3), nn.AdaptiveAvgPool2d(1), nn.BatchNorm2d(2))
     with pytest.raises(RecipeError, match=r"cannot train on one .*training\.batch_size of 2 or more"):
-        check_lone_image(pooled, (8, 8), CPU)
+        check_lone_image(pooled, SMALL, CPU)
+
+
+def test_a_lone_image_is_tried_at_the_smallest_size() -> None:
+    maps = nn.Sequential(nn.Conv2d(1, 2, 3), nn.MaxPool2d(6), nn.BatchNorm2d(2))  # 2 × 2 of 16, one of 8
+    whole = Recipe(model=ModelSettings(name="cnn2"), data=DataSettings(image_size=(16, 16)))
+    check_lone_image(maps, whole, CPU)
+    training = TrainingSettings(progressive=(SmallImages(until=0.5, size=0.5),))
+    with pytest.raises(RecipeError, match="cannot train on one"):
+        check_lone_image(maps, whole.model_copy(update={"training": training}), CPU)
 
 
 def test_a_lone_image_is_tried_on_a_copy() -> None:
     spatial = nn.Sequential(nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2)).eval()
     before = {name: tensor.clone() for name, tensor in spatial.state_dict().items()}
-    check_lone_image(spatial, (8, 8), CPU)
+    check_lone_image(spatial, SMALL, CPU)
     assert not spatial.training
     for name, tensor in spatial.state_dict().items():
         assert torch.equal(tensor, before[name]), name

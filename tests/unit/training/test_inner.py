@@ -35,6 +35,16 @@ def test_the_share_of_unequal_groups_is_close_and_no_group_is_on_both_sides(frac
     assert not set(kept[inner]) & set(kept[~inner])
 
 
+def test_a_slice_with_labels_is_watched_where_few_rows_have_some() -> None:
+    training = np.ones(N, dtype=np.bool_)
+    for labelled in range(0, N, 37):
+        labels = np.full((N, 2), np.nan)
+        labels[labelled] = 1.0
+        inner = inner_slice(labels, None, training, fraction=0.1, seed=3)
+        assert inner[labelled]
+        assert inner.mean() == pytest.approx(0.1, abs=0.01)
+
+
 @pytest.mark.parametrize(
     ("fraction", "n_units", "parts"),
     [

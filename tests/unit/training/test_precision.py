@@ -48,6 +48,9 @@ def test_bfloat16_runs_in_bfloat16() -> None:
         (lambda: choose_precision("int8", CPU), "expected auto, float32, bfloat16 or float16, got 'int8'"),
         (lambda: choose_device("gpu"), "expected auto, cpu, cuda"),
         (lambda: choose_device("cuda:x"), "expected auto, cpu, cuda"),
+        (lambda: choose_device("cpu:"), "expected auto, cpu, cuda"),
+        (lambda: choose_device("cuda:01"), "expected auto, cpu, cuda"),
+        (lambda: choose_device("cuda:²"), "expected auto, cpu, cuda"),
         (lambda: choose_device("cuda:99"), "this machine has . such devices"),
     ],
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import pkgutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -18,6 +19,7 @@ from ensemble.errors import OutOfMemory
 from ensemble.files import locked
 from ensemble.models import build_model
 from ensemble.recipe import Recipe, TrainingSettings
+from ensemble.recipe.training import EarlyStopping
 from ensemble.report.progress import describe_epoch
 from ensemble.runs import FoldPaths
 from ensemble.training.checkpoint import read_checkpoint, write_weights
@@ -114,6 +116,26 @@ def test_small_images_a_frozen_backbone_an_average_and_early_stopping(recipe: Re
         assert found.chosen_epoch == whole.chosen_epoch
         losses = [[(row.train_loss, row.fold_loss, row.inner_loss) for row in one.rows] for one in (found, whole)]
         assert losses[0] == losses[1]
+
+
+def test_what_stood_still_to_the_end_counts_as_trainable(recipe: Recipe, tmp_path: Path) -> None:
+    training = TrainingSettings(epochs=1, batch_size=4, freeze_backbone_epochs=1)
+    found = train(recipe.model_copy(update={"training": training}), tmp_path / "frozen")
+    model = build_model(NETWORK, num_classes=2, image_size=(SIDE, SIDE))
+    assert found.network.parameters == sum(weight.numel() for weight in model.parameters())
+
+
+def test_rows_without_any_label_have_no_loss(recipe: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def unlabelled(n: int, seed: int) -> ImageRows:
+        found = original(n, seed)
+        return found if n == N else replace(found, labels=np.full_like(found.labels, np.nan))
+
+    original = rows
+    monkeypatch.setitem(globals(), "rows", unlabelled)
+    training = TrainingSettings(epochs=2, batch_size=4, early_stopping=EarlyStopping(patience_epochs=2))
+    found = train(recipe.model_copy(update={"training": training}), tmp_path / "unlabelled")
+    assert [(math.isnan(row.fold_loss), math.isnan(row.inner_loss)) for row in found.rows] == [(True, True)] * 2
+    assert found.chosen_epoch == 2
 
 
 def test_epochs_that_are_not_scored_change_no_table(recipe: Recipe, tmp_path: Path) -> None:

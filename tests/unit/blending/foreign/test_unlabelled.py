@@ -58,6 +58,16 @@ def test_test_tables_that_do_not_fit_are_refused_by_folder_and_name(tables, test
         tables.read(test=tables.files.oof)
 
 
+def test_probabilities_among_the_test_rows_of_logits_are_warned_of(tables):
+    for name, said in tables.said.items():
+        tables.write(tables.files.oof / f"{name}.csv", tables.ids, np.log(said / (1 - said)))
+    tables.write(tables.files.oof.parent / "test" / "one.csv", IDS, np.linspace(-3, 3, 12).reshape(6, 2))
+    source = tables.read(TableOptions(scale="logits"), test=tables.files.oof.parent / "test")
+    assert source.warnings == (
+        "'two': taken as logits (--scale), but all its numbers of the test rows lie in [0, 1], as probabilities do",
+    )
+
+
 def test_the_template_says_which_rows(tables, test_folder):
     template = tables.write(tables.files.oof.parent / "sample.csv", IDS[:1:-1], np.zeros((4, 2)))
     with pytest.raises(DataError, match=r"test/one.csv: 2 ids not in sample.csv: 't0', 't1'"):
