@@ -55,6 +55,7 @@ def options(args: argparse.Namespace) -> list[Option]:
     steps = "[{until: 0.5, size: 0.5}, {until: 0.75, size: 0.67}]"
     found = [
         Option("progressive", f"training.progressive={steps}", network),
+        Option("progressive_mild", "training.progressive=[{until: 0.5, size: 0.67}]", network),
         Option("score_epochs", "training.score_epochs=last", network),
         Option("early_stopping", f"training.early_stopping={{patience_epochs: 2, inner_fraction: {inner}}}", network),
     ]

@@ -18,7 +18,7 @@ from ensemble.training.notices import collected_warnings
 from ensemble.training.optim import build_ema, build_optimizer, build_schedule, updates_in_epoch
 from ensemble.training.pixels import Pixels
 from ensemble.training.sharing import leaves_weights_out, share_statistics
-from ensemble.training.sizes import ImageSize, planned_sizes
+from ensemble.training.sizes import ImageSize, planned_sizes, size_begins
 from ensemble.training.team import ALONE, Team
 
 
@@ -72,14 +72,16 @@ def build_state(
         weight_decay=recipe.optimizer.weight_decay,
         args=recipe.optimizer.args,
     )
+    updates = updates_in_epoch(n_batches, recipe.training.accumulation_steps)
+    sizes = planned_sizes(recipe.training, recipe.data.image_size, model)
     schedule = build_schedule(
         optimizer,
         recipe.schedule.name,
-        updates_per_epoch=updates_in_epoch(n_batches, recipe.training.accumulation_steps),
+        updates_per_epoch=updates,
         epochs=recipe.training.epochs,
         warmup_epochs=recipe.schedule.warmup_epochs,
         min_lr=recipe.schedule.min_lr,
-    )
+    ).divided([updates * epoch for epoch in size_begins(sizes)])
     ema = build_ema(model, recipe.training.ema_decay)
     state = TrainingState(
         *(model, ema, optimizer, schedule, hardware.precision.scaler()),

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass
+from bisect import bisect_right
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import timm.optim
@@ -59,16 +60,28 @@ class Schedule:
         base: Each parameter group's full learning rate, before any schedule.
         warmup_updates: Updates over which it climbs.
         notice: What was changed of the recipe's wish, or empty.
+        parts: The first update of each part of the run, and the number of all updates. Each part has the whole course
+            of the rate, as much faster as it is shorter.
     """
 
     optimizer: torch.optim.Optimizer
     scheduler: CosineLRScheduler
     warmup_updates: int
     notice: str
+    parts: tuple[int, ...]
 
     def set_for(self, update: int) -> None:
         """Set the learning rate for the update with this number, from 0."""
-        self.scheduler.step_update(update)
+        part = min(bisect_right(self.parts, update), len(self.parts) - 1)
+        begin, end = self.parts[part - 1], self.parts[part]
+        # Of a single part nothing is moved, not even by rounding.
+        self.scheduler.step_update(
+            update if len(self.parts) == 2 else (update - begin) * self.parts[-1] / (end - begin)
+        )
+
+    def divided(self, begins: Sequence[int]) -> Schedule:
+        """The same with several parts, by the first update of each; that of the first is 0."""
+        return replace(self, parts=(*begins, self.parts[-1]))
 
     def learning_rate(self) -> float:
         """Now; the largest, where the parameter groups have different ones (``layer_decay``)."""
@@ -106,7 +119,7 @@ def build_schedule(
         cycle_limit=1,
         t_in_epochs=False,
     )
-    return Schedule(optimizer, scheduler, warmup, notice)
+    return Schedule(optimizer, scheduler, warmup, notice, (0, total))
 
 
 def build_ema(model: nn.Module, decay: float | None) -> ModelEmaV3 | None:

@@ -47,6 +47,11 @@ def planned_sizes(training: TrainingSettings, image_size: ImageSize, model: nn.M
     return sizes_of_epochs(training.progressive, image_size, epochs=training.epochs, multiple=multiple)
 
 
+def size_begins(sizes: Sequence[ImageSize]) -> list[int]:
+    """The first epoch, from 0, of each size."""
+    return [epoch for epoch, size in enumerate(sizes) if epoch == 0 or size != sizes[epoch - 1]]
+
+
 def _rounded(side: int, share: float, multiple: int) -> int:
     return min(side, max(multiple, math.floor(side * share / multiple + 0.5) * multiple))
 

@@ -7,11 +7,13 @@ from ensemble.errors import RecipeError
 from ensemble.training.optim import build_ema, build_optimizer, build_schedule
 
 
-def rates(name: str, *, epochs: int, per_epoch: int, warmup: float, min_lr: float = 0.0) -> tuple[list[float], str]:
+def rates(
+    name: str, *, epochs: int, per_epoch: int, warmup: float, min_lr: float = 0.0, parts: tuple[int, ...] = (0,)
+) -> tuple[list[float], str]:
     optimizer = build_optimizer(nn.Linear(1, 1), "adam", lr=1.0, weight_decay=0.0, args={})
     schedule = build_schedule(
         optimizer, name, updates_per_epoch=per_epoch, epochs=epochs, warmup_epochs=warmup, min_lr=min_lr
-    )
+    ).divided([epoch * per_epoch for epoch in parts])
     found = []
     for update in range(epochs * per_epoch):
         schedule.set_for(update)
@@ -115,3 +117,9 @@ def test_layer_decay_holds_without_a_schedule() -> None:
     schedule.set_for(0)
     assert [group["lr"] for group in optimizer.param_groups] == [0.05, 0.1]
     assert schedule.learning_rate() == 0.1
+
+
+def test_each_part_of_a_run_has_the_whole_course_in_its_own_time() -> None:
+    whole, parts = (rates("cosine", epochs=4, per_epoch=10, warmup=1, parts=one)[0] for one in ((0,), (0, 2, 3)))
+    assert parts[:20] == pytest.approx(whole[::2])
+    assert parts[20:30] == parts[30:] == pytest.approx(whole[::4])
