@@ -57,7 +57,6 @@ class Schedule:
     """The learning rate of every update.
 
     Attributes:
-        base: Each parameter group's full learning rate, before any schedule.
         warmup_updates: Updates over which it climbs.
         notice: What was changed of the recipe's wish, or empty.
         parts: The first update of each part of the run, and the number of all updates. Each part has the whole course
