@@ -22,8 +22,7 @@ _REMEDIES = {
     errno.ENOSPC: "Make room on that disk",
     errno.EDQUOT: "Make room within your quota there",
     errno.EROFS: "That disk is read-only: choose another place",
-    errno.EACCES: "Choose a place that you may write to",
-    errno.EPERM: "Choose a place that you may write to",
+    **dict.fromkeys((errno.EACCES, errno.EPERM), "Choose a place that you may write to"),
     errno.ENOENT: "Its folder has been removed: see to it that it stays",
 }
 WAITING: ContextVar[list[tuple[Path, Path]] | None] = ContextVar("WAITING", default=None)
@@ -70,9 +69,7 @@ def atomic_write(path: Path) -> Iterator[BinaryIO]:
 def storage_errors(path: Path, done: str = "written") -> Iterator[None]:
     """Turn the system's refusals into one error that names ``path``: a failed write knows no file's name.
 
-    Args:
-        path: The file.
-        done: What cannot be: ``written`` or ``read``.
+    ``done`` is what cannot be: ``written`` or ``read``.
 
     Raises:
         StorageError: The block raised an OSError.

@@ -79,10 +79,6 @@ class StepSettings:
         """The same, for the size of the images of ``epoch``, from 0."""
         return replace(self, pixels=replace(self.pixels, size=self.sizes[epoch])) if self.sizes else self
 
-    def size_begins(self, epoch: int) -> int:
-        """The first epoch, from 0, of those up to ``epoch`` whose images have its size."""
-        return self.sizes.index(self.sizes[epoch]) if self.sizes else 0
-
     def is_full_size(self, epoch: int) -> bool:
         """Whether the images of ``epoch``, from 0, have the size of those that are predicted."""
         return not self.sizes or self.sizes[epoch] == self.sizes[-1]
@@ -114,8 +110,6 @@ def train_one_epoch(
         TrainingDiverged: The loss stopped being finite.
     """
     state.backbone.prepare(state.model, epoch)
-    # Weights that were fit for smaller images spoil an average: with each size it begins with the first update's.
-    averaged_from = settings.size_begins(epoch) * updates_in_epoch(len(loader), settings.accumulation_steps)
     settings = settings.of_epoch(epoch)
     meter = LossMeter(settings.pixels.device, start)
     started = time.perf_counter()
@@ -135,7 +129,7 @@ def train_one_epoch(
         meter.add(loss.detach(), done, len(batch.positions))
         done += 1
         if is_end:
-            _update(state, settings.clip_norm, averaged_from)
+            _update(state, settings.clip_norm)
         if done % _CHECK_EVERY_BATCHES == 0:
             position()
         hooks.on_batch(len(batch.positions), meter.mean)
@@ -163,16 +157,18 @@ def _forward_loss(state: TrainingState, batch: Batch, settings: StepSettings, sh
     return loss
 
 
-def _update(state: TrainingState, clip_norm: float | None, averaged_from: int) -> None:
+def _update(state: TrainingState, clip_norm: float | None) -> None:
     if clip_norm is not None:
         state.scaler.unscale_(state.optimizer)
         dispatch_clip_grad(state.model.parameters(), clip_norm, mode="norm")
     state.scaler.step(state.optimizer)
     state.scaler.update()
     state.optimizer.zero_grad(set_to_none=True)
+    # Weights that were fit for smaller images spoil an average: with each size it begins with the first update's.
+    begin, _ = state.schedule.part_of(state.updates)
     state.updates += 1
     if state.ema is not None:
-        state.ema.update(state.model, step=state.updates - averaged_from)
+        state.ema.update(state.model, step=state.updates - begin)
 
 
 def _refuse_divergence(meter: LossMeter, state: TrainingState, loader: BatchLoader, *, epoch: int, steps: int) -> None:

@@ -71,12 +71,16 @@ class Schedule:
 
     def set_for(self, update: int) -> None:
         """Set the learning rate for the update with this number, from 0."""
-        part = min(bisect_right(self.parts, update), len(self.parts) - 1)
-        begin, end = self.parts[part - 1], self.parts[part]
+        begin, end = self.part_of(update)
         # Of a single part nothing is moved, not even by rounding.
         self.scheduler.step_update(
             update if len(self.parts) == 2 else (update - begin) * self.parts[-1] / (end - begin)
         )
+
+    def part_of(self, update: int) -> tuple[int, int]:
+        """The first update of the part that ``update``, from 0, is in, and of the next one."""
+        place = min(bisect_right(self.parts, update), len(self.parts) - 1)
+        return self.parts[place - 1], self.parts[place]
 
     def divided(self, begins: Sequence[int]) -> Schedule:
         """The same with several parts, by the first update of each; that of the first is 0."""

@@ -27,6 +27,7 @@ from ensemble.training.losses import build_loss
 from ensemble.training.meter import EpochHooks, EpochPosition
 from ensemble.training.optim import build_ema, build_optimizer, build_schedule, updates_in_epoch
 from ensemble.training.precision import choose_precision
+from ensemble.training.sizes import size_begins
 
 CPU = torch.device("cpu")
 SIZE = 4
@@ -114,6 +115,7 @@ def test_the_average_begins_anew_with_another_size(sizes: tuple[tuple[int, int],
     model = nn.Sequential(nn.AdaptiveAvgPool2d(2), nn.Flatten(), nn.Linear(4, 2))
     optimizer = build_optimizer(model, "sgd", lr=0.1, weight_decay=0.0, args={})
     schedule = build_schedule(optimizer, "none", updates_per_epoch=5, epochs=2, warmup_epochs=0, min_lr=0.0)
+    schedule = schedule.divided([5 * epoch for epoch in size_begins(sizes)])
     ema = build_ema(model, 0.9)
     assert ema is not None
     state = TrainingState(model, ema, optimizer, schedule, choose_precision("float32", CPU).scaler())

@@ -22,6 +22,7 @@ from ensemble.recipe import Recipe, TrainingSettings
 from ensemble.recipe.training import EarlyStopping
 from ensemble.report.progress import describe_epoch
 from ensemble.runs import FoldPaths
+from ensemble.training.build import build_state
 from ensemble.training.checkpoint import read_checkpoint, write_weights
 from ensemble.training.fit import fit_fold
 from ensemble.training.job import FoldData, FoldJob, FoldOutcome, Hardware, Pacing
@@ -116,6 +117,12 @@ def test_small_images_a_frozen_backbone_an_average_and_early_stopping(recipe: Re
         assert found.chosen_epoch == whole.chosen_epoch
         losses = [[(row.train_loss, row.fold_loss, row.inner_loss) for row in one.rows] for one in (found, whole)]
         assert losses[0] == losses[1]
+
+
+def test_each_size_of_images_is_a_part_of_the_schedule(recipe: Recipe) -> None:
+    hardware = Hardware(CPU, choose_precision("float32", CPU), workers=0, threads=1)
+    state, _ = build_state(recipe, hardware, n_classes=2, n_batches=BATCHES)  # two batches an update, so three an epoch
+    assert state.schedule.parts == (0, 6, 12)
 
 
 def test_what_stood_still_to_the_end_counts_as_trainable(recipe: Recipe, tmp_path: Path) -> None:
